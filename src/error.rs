@@ -1,0 +1,159 @@
+//! The one error type: what failed, because of what, and what to do about it.
+//!
+//! There is deliberately no `From` for foreign errors: every `?` has to say what it was doing. An error names
+//! things (a key, a `table.column`, a `file:line`), never a row's value.
+
+use std::fmt::{self, Write as _};
+
+/// What kind of failure this is; each kind has one frozen exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Anything without a better name.
+    Failed,
+    /// The command line or the configuration is wrong.
+    Usage,
+    /// Credentials or permission.
+    Denied,
+    /// The store could not be reached, after retries.
+    Unreachable,
+    /// Another writer won and trying again did not help.
+    Conflict,
+    /// A check the user asked for failed: verify, freshness, a frozen schema.
+    Check,
+    /// Files are quarantined or records rejected and `--strict` was given.
+    Strict,
+    /// Stopped by SIGINT; the warehouse is consistent.
+    Interrupted,
+    /// Stopped by SIGTERM; the warehouse is consistent.
+    Terminated,
+}
+
+impl Kind {
+    /// The process exit code. Frozen: schedulers branch on it.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Kind::Failed => 1,
+            Kind::Usage => 2,
+            Kind::Denied => 3,
+            Kind::Unreachable => 4,
+            Kind::Conflict => 5,
+            Kind::Strict => 6,
+            Kind::Check => 7,
+            Kind::Interrupted => 130,
+            Kind::Terminated => 143,
+        }
+    }
+}
+
+type Cause = Box<dyn std::error::Error + Send + Sync + 'static>;
+
+/// What failed, why, and hints.
+#[derive(Debug)]
+pub struct Error(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    kind: Kind,
+    what: String,
+    hints: Vec<String>,
+    cause: Option<Cause>,
+}
+
+/// The result of everything that can fail.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// An error of the given kind; `what` says what could not be done.
+    pub fn new(kind: Kind, what: impl Into<String>) -> Error {
+        Error(Box::new(Inner { kind, what: what.into(), hints: Vec::new(), cause: None }))
+    }
+
+    /// An error without a better kind.
+    pub fn failed(what: impl Into<String>) -> Error {
+        Error::new(Kind::Failed, what)
+    }
+
+    /// A mistake in the command line or the configuration.
+    pub fn usage(what: impl Into<String>) -> Error {
+        Error::new(Kind::Usage, what)
+    }
+
+    /// Adds the cause, shown on the `because:` line. An [`Error`] as cause keeps its hints.
+    pub fn because(mut self, cause: impl Into<Cause>) -> Error {
+        self.0.cause = Some(cause.into());
+        self
+    }
+
+    /// Adds a `hint:` line: something the reader can do.
+    pub fn hint(mut self, hint: impl Into<String>) -> Error {
+        self.0.hints.push(hint.into());
+        self
+    }
+
+    /// The kind of failure.
+    pub fn kind(&self) -> Kind {
+        self.0.kind
+    }
+
+    /// What could not be done, without cause and hints.
+    pub fn what(&self) -> &str {
+        &self.0.what
+    }
+
+    /// The error as the user sees it: `error:`, then `because:` per cause, then `hint:` lines.
+    pub fn show(&self) -> String {
+        let mut text = format!("error: {}", self.0.what);
+        let mut hints: Vec<&str> = Vec::new();
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(self);
+        let mut last = self.0.what.clone();
+        while let Some(at) = cause {
+            let (line, next) = match at.downcast_ref::<Error>() {
+                Some(ours) => {
+                    hints.extend(ours.0.hints.iter().map(String::as_str));
+                    (ours.0.what.clone(), ours.0.cause.as_deref().map(|c| c as &(dyn std::error::Error + 'static)))
+                }
+                None => (at.to_string(), at.source()),
+            };
+            // Foreign errors like to repeat their source in their own text.
+            if !last.contains(&line) {
+                let _ = write!(text, "\nbecause: {line}");
+                last = line;
+            }
+            cause = next;
+        }
+        for hint in hints {
+            let _ = write!(text, "\nhint: {hint}");
+        }
+        text
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.what)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.cause.as_deref().map(|c| c as &(dyn std::error::Error + 'static))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shows_what_because_and_hints_once() {
+        let disk = std::io::Error::other("disk is full");
+        let inner = Error::failed("cannot write part-00.parquet").because(disk).hint("free some space");
+        let outer = Error::new(Kind::Unreachable, "the pass stopped").because(inner).hint("run it again");
+        assert_eq!(
+            outer.show(),
+            "error: the pass stopped\nbecause: cannot write part-00.parquet\nbecause: disk is full\n\
+             hint: run it again\nhint: free some space"
+        );
+        assert_eq!(outer.kind().exit_code(), 4);
+    }
+}

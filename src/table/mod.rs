@@ -1,0 +1,15 @@
+//! What a table is: its definition, its columns, and how decoded records become its rows. Pure; reads `table_defs/`
+//! as text given to it.
+
+mod builtin;
+mod column;
+mod conform;
+mod convert;
+mod definition;
+mod extra;
+mod schema;
+
+pub use column::{ColumnType, UTC};
+pub use conform::{Conformed, KIND_JSON, KIND_KEY, conform, discover, has_extra, pad};
+pub use definition::{COLUMNS_FILE, ColumnDef, Definitions, TableDef};
+pub use schema::{EXTRA, ID, NewColumn, QUEUE_DATE, SOURCE_FILE, SOURCE_ROW, TIME, TableSchema};

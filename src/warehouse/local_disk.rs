@@ -1,0 +1,196 @@
+//! An object store on a local folder that keeps the warehouse's two rules: nothing but final objects ever lies under
+//! `tables/`, and what was acknowledged survives a power cut.
+//!
+//! Reads and listings are `object_store`'s own. Writes go to `meta/tmp/`, are synced, and reach their key in one
+//! rename (or one hard link, which fails when the key exists). `PutMode::Update` compares the ETag and then renames;
+//! between processes that is made safe by the writer's lock (see [`super::lock`]).
+
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::{
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt,
+    PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+};
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write};
+use std::path::{Path as FsPath, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Where unfinished writes lie, relative to the root.
+pub const STAGING: &str = "meta/tmp";
+
+/// See the module.
+#[derive(Debug)]
+pub struct LocalDisk {
+    root: PathBuf,
+    reads: LocalFileSystem,
+    staged: AtomicU64,
+}
+
+impl fmt::Display for LocalDisk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LocalDisk({})", self.root.display())
+    }
+}
+
+impl LocalDisk {
+    /// A store on an existing folder.
+    pub fn new(root: &FsPath) -> Result<LocalDisk> {
+        let root = fs::canonicalize(root).map_err(|e| failed(root, e))?;
+        let reads = LocalFileSystem::new_with_prefix(&root)?;
+        Ok(LocalDisk { root, reads, staged: AtomicU64::new(0) })
+    }
+
+    fn stage(&self, payload: &PutPayload) -> Result<PathBuf> {
+        let folder = self.root.join(STAGING);
+        fs::create_dir_all(&folder).map_err(|e| failed(&folder, e))?;
+        let number = self.staged.fetch_add(1, Ordering::Relaxed);
+        let path = folder.join(format!("{}-{number}", std::process::id()));
+        let write = || -> std::io::Result<()> {
+            let mut file = File::create(&path)?;
+            for part in payload.iter() {
+                file.write_all(part)?;
+            }
+            file.sync_all()
+        };
+        write().map_err(|e| {
+            let _ = fs::remove_file(&path);
+            failed(&path, e)
+        })?;
+        Ok(path)
+    }
+
+    async fn publish(&self, staged: &FsPath, location: &Path, mode: &PutMode) -> Result<()> {
+        let target = self.reads.path_to_filesystem(location)?;
+        let folder = target.parent().unwrap_or(&self.root).to_path_buf();
+        make_folders(&folder).map_err(|e| failed(&folder, e))?;
+        match mode {
+            PutMode::Create => match fs::hard_link(staged, &target) {
+                Ok(()) => {
+                    let _ = fs::remove_file(staged);
+                }
+                Err(e) if e.kind() == ErrorKind::AlreadyExists => {
+                    return Err(Error::AlreadyExists { path: location.to_string(), source: e.into() });
+                }
+                Err(e) => return Err(failed(&target, e)),
+            },
+            PutMode::Overwrite => fs::rename(staged, &target).map_err(|e| failed(&target, e))?,
+            PutMode::Update(version) => {
+                let now = match self.reads.head(location).await {
+                    Ok(meta) => meta.e_tag,
+                    Err(Error::NotFound { .. }) => None,
+                    Err(e) => return Err(e),
+                };
+                if now.is_none() || now != version.e_tag {
+                    return Err(Error::Precondition {
+                        path: location.to_string(),
+                        source: "the object has another ETag".into(),
+                    });
+                }
+                fs::rename(staged, &target).map_err(|e| failed(&target, e))?;
+            }
+        }
+        File::open(&folder).and_then(|f| f.sync_all()).map_err(|e| failed(&folder, e))
+    }
+}
+
+/// Creates missing folders and syncs the parents that gained an entry.
+fn make_folders(folder: &FsPath) -> std::io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = folder.parent() {
+        make_folders(parent)?;
+        match fs::create_dir(folder) {
+            Err(e) if e.kind() != ErrorKind::AlreadyExists => return Err(e),
+            _ => {}
+        }
+        File::open(parent)?.sync_all()?;
+    }
+    Ok(())
+}
+
+fn failed(path: &FsPath, error: std::io::Error) -> Error {
+    let text = format!("{}: {error}", path.display());
+    match error.kind() {
+        ErrorKind::PermissionDenied => {
+            Error::PermissionDenied { path: path.display().to_string(), source: text.into() }
+        }
+        _ => Error::Generic { store: "local disk", source: text.into() },
+    }
+}
+
+#[async_trait]
+impl ObjectStore for LocalDisk {
+    async fn put_opts(&self, location: &Path, payload: PutPayload, opts: PutOptions) -> Result<PutResult> {
+        let staged = self.stage(&payload)?;
+        if let Err(e) = self.publish(&staged, location, &opts.mode).await {
+            let _ = fs::remove_file(&staged);
+            return Err(e);
+        }
+        let e_tag = self.reads.head(location).await?.e_tag;
+        Ok(PutResult { e_tag, version: None })
+    }
+
+    async fn put_multipart_opts(&self, _: &Path, _: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
+        Err(Error::NotImplemented { operation: "multipart upload".into(), implementer: self.to_string() })
+    }
+
+    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        self.reads.get_opts(location, options).await
+    }
+
+    fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+        self.reads.delete_stream(locations)
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.reads.list(prefix)
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        self.reads.list_with_delimiter(prefix).await
+    }
+
+    async fn copy_opts(&self, _: &Path, _: &Path, _: CopyOptions) -> Result<()> {
+        Err(Error::NotImplemented { operation: "copy".into(), implementer: self.to_string() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use object_store::UpdateVersion;
+
+    #[tokio::test]
+    async fn create_refuses_an_existing_key_and_update_a_changed_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = LocalDisk::new(dir.path()).unwrap();
+        let key = Path::from("tables/t/queue_date=2026-01-01/part-00.parquet");
+        let first = store.put_opts(&key, "one".into(), PutMode::Create.into()).await.unwrap();
+        let again = store.put_opts(&key, "two".into(), PutMode::Create.into()).await;
+        assert!(matches!(again, Err(Error::AlreadyExists { .. })), "{again:?}");
+        let version = UpdateVersion { e_tag: first.e_tag, version: None };
+        store.put_opts(&key, "two!".into(), PutMode::Update(version.clone()).into()).await.unwrap();
+        let stale = store.put_opts(&key, "three".into(), PutMode::Update(version).into()).await;
+        assert!(matches!(stale, Err(Error::Precondition { .. })), "{stale:?}");
+        assert_eq!(store.get(&key).await.unwrap().bytes().await.unwrap(), "two!");
+        let missing = Path::from("tables/t/none");
+        let gone = UpdateVersion { e_tag: Some("x".into()), version: None };
+        assert!(store.put_opts(&missing, "x".into(), PutMode::Update(gone).into()).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn nothing_unfinished_is_left_anywhere() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = LocalDisk::new(dir.path()).unwrap();
+        let key = Path::from("tables/t/part-00.parquet");
+        store.put_opts(&key, "one".into(), PutMode::Create.into()).await.unwrap();
+        let _ = store.put_opts(&key, "two".into(), PutMode::Create.into()).await;
+        assert_eq!(fs::read_dir(dir.path().join(STAGING)).unwrap().count(), 0);
+        assert_eq!(fs::read_dir(dir.path().join("tables/t")).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,22 @@
+//! What is kept: cells and the log that says what is in them, on any object store. Knows nothing of Braze's files
+//! beyond their keys, and nothing of SQL.
+
+pub mod cell;
+pub mod checkpoint;
+pub mod dataset;
+pub mod encode;
+pub mod footer;
+pub mod local_disk;
+pub mod lock;
+pub mod log;
+pub mod order;
+pub mod rejects;
+pub mod snapshot;
+pub mod store;
+pub mod stored_cell;
+
+pub use cell::CellKey;
+pub use log::{CellState, Counters, Fate, FileState, LoadSummary, LogEntry, SchemaChange};
+pub use snapshot::Snapshot;
+pub use store::{Put, PutIf, Store, Version};
+pub use stored_cell::StoredCell;

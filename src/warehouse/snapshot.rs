@@ -1,0 +1,118 @@
+//! What the warehouse holds at one moment: the log folded. Immutable once opened.
+
+use super::cell::CellKey;
+use super::checkpoint;
+use super::log::{CellState, FileState, LOG, LoadSummary, LogEntry, entry_path, entry_seq, read_entry};
+use super::store::Store;
+use crate::currents::QueueHour;
+use crate::error::Result;
+use crate::table::{Definitions, NewColumn, TableSchema};
+use chrono::NaiveDate;
+use std::collections::{BTreeMap, HashMap};
+
+/// How many past loads are remembered for `system.loads`.
+pub const LOADS_KEPT: usize = 1_000;
+
+/// A table beyond or above its definition.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TableState {
+    /// The event type as the source spells it.
+    pub event_type: Option<String>,
+    /// Columns discovered in the data, in order.
+    pub discovered: Vec<NewColumn>,
+}
+
+/// The folded log.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Snapshot {
+    /// The number of the last entry folded; 0 for a new warehouse.
+    pub seq: u64,
+    /// Every cell.
+    pub cells: BTreeMap<CellKey, CellState>,
+    /// The ledger: every file ever seen, by key.
+    pub files: HashMap<String, FileState>,
+    /// Tables that have something beyond their definition.
+    pub tables: BTreeMap<String, TableState>,
+    /// How far each listing prefix is loaded.
+    pub watermarks: BTreeMap<String, QueueHour>,
+    /// The last loads, oldest first.
+    pub loads: Vec<LoadSummary>,
+}
+
+impl Snapshot {
+    /// Folds the log: the newest checkpoint and every entry after it.
+    pub async fn open(store: &Store) -> Result<Snapshot> {
+        let mut snapshot = checkpoint::newest(store).await?.unwrap_or_default();
+        snapshot.catch_up(store).await?;
+        Ok(snapshot)
+    }
+
+    /// Folds entries that were appended since. Returns how many.
+    pub async fn catch_up(&mut self, store: &Store) -> Result<u64> {
+        let after = entry_path(self.seq);
+        let mut folded = 0;
+        for object in store.list(LOG, Some(&after)).await? {
+            let Some(seq) = entry_seq(object.location.as_ref()).filter(|s| *s > self.seq) else { continue };
+            self.fold(seq, read_entry(store, seq).await?);
+            folded += 1;
+        }
+        Ok(folded)
+    }
+
+    /// Applies one entry.
+    pub fn fold(&mut self, seq: u64, entry: LogEntry) {
+        if entry.restates {
+            let loads = std::mem::take(&mut self.loads);
+            *self = Snapshot { loads, ..Snapshot::default() };
+        }
+        self.seq = seq;
+        for file in entry.files {
+            self.files.insert(file.key.clone(), file);
+        }
+        for cell in entry.cells {
+            self.cells.insert(cell.key.clone(), cell);
+        }
+        for change in entry.schema_changes {
+            let table = self.tables.entry(change.table).or_default();
+            table.event_type = table.event_type.take().or(change.event_type);
+            for column in change.columns {
+                if table.discovered.iter().all(|c| !c.name.eq_ignore_ascii_case(&column.name)) {
+                    table.discovered.push(column);
+                }
+            }
+        }
+        for (prefix, hour) in entry.watermarks {
+            if let Some(hour) = QueueHour::parse(&hour) {
+                self.watermarks.insert(prefix, hour);
+            }
+        }
+        self.loads.push(LoadSummary { seq, ..entry.load });
+        let beyond = self.loads.len().saturating_sub(LOADS_KEPT);
+        self.loads.drain(..beyond);
+    }
+
+    /// The cells of one table, in order.
+    pub fn cells_of<'a>(&'a self, table: &'a str) -> impl Iterator<Item = &'a CellState> {
+        let from = CellKey { table: table.to_string(), queue_date: NaiveDate::MIN, slot: 0 };
+        self.cells.range(from..).map(|(_, c)| c).take_while(move |c| c.key.table == table)
+    }
+
+    /// The columns of a table now.
+    pub fn schema(&self, table: &str, definitions: &Definitions) -> TableSchema {
+        let mut schema = TableSchema::defined(table, definitions);
+        if let Some(state) = self.tables.get(table) {
+            schema.add_all(&state.discovered);
+        }
+        schema
+    }
+
+    /// Every table: the defined ones and those that appeared in the data.
+    pub fn table_names(&self, definitions: &Definitions) -> Vec<String> {
+        let mut names: Vec<String> = definitions.tables().map(|(n, _)| n.to_string()).collect();
+        names.extend(self.tables.keys().cloned());
+        names.extend(self.cells.keys().map(|c| c.table.clone()));
+        names.sort();
+        names.dedup();
+        names
+    }
+}
