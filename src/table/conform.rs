@@ -7,7 +7,7 @@ use super::extra::ExtraText;
 use super::schema::{EXTRA, ID, NewColumn, SOURCE_FILE, SOURCE_ROW, TableSchema};
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, StringArray, new_null_array};
 use arrow::compute::filter_record_batch;
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::{Field, Schema};
 use arrow::error::ArrowError;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -140,13 +140,4 @@ pub fn pad(schema: &TableSchema, batch: &RecordBatch) -> Result<RecordBatch, Arr
 /// Whether any row of a conformed batch carries an `_extra`.
 pub fn has_extra(batch: &RecordBatch) -> bool {
     batch.column_by_name(EXTRA).is_some_and(|c| c.null_count() < c.len())
-}
-
-/// The names of the lineage columns, for readers that want to leave them out.
-pub const LINEAGE: [&str; 2] = [SOURCE_FILE, SOURCE_ROW];
-
-/// The decoded type of a column that holds JSON text.
-pub fn json_field(name: &str) -> Field {
-    Field::new(name, DataType::Utf8, true)
-        .with_metadata([(KIND_KEY.to_string(), KIND_JSON.to_string())].into_iter().collect())
 }

@@ -64,7 +64,7 @@ pub fn slot_of(hour: u8, slots: u8) -> u8 {
 /// The smallest number of slots that keeps each object of a day of `bytes` at or under `target` bytes.
 pub fn slots_for(bytes: u64, target: u64) -> u8 {
     let target = target.max(1);
-    SLOT_COUNTS.into_iter().find(|n| bytes / u64::from(*n) <= target).unwrap_or(24)
+    SLOT_COUNTS.into_iter().find(|n| bytes.div_ceil(u64::from(*n)) <= target).unwrap_or(24)
 }
 
 #[cfg(test)]
