@@ -9,78 +9,82 @@
 -- user_id             the profile the send was for (else any profile of the row); canonical_user_id is the person after all merges.
 -- message_id          message variation, else Canvas step message variation, else Canvas step.
 -- event_time          sent_at, or the first event where there is no send; event_date is its UTC day.
--- opens = human_opens + machine_opens. A machine open is one whose machine_open is not null (mail privacy proxies).
--- clicks = human_clicks + bot_clicks. Bots are told apart only where the customer turned the filter on; otherwise all clicks are human.
+-- email_address       of the send, in lower case.
+-- opens               human_opens + machine_opens. A machine open is one whose machine_open is not null (mail privacy proxies).
+-- clicks              human_clicks + bot_clicks. Bots are told apart only where the customer turned the filter on; else every click is human.
 -- bounces             final refusals (is_drop: dropped by the sending service itself). soft_bounces and deferrals are NOT final: a
 --                     delivery may follow. Soft bounces were one per retry before 2025-02-25 and one per message since.
 -- unsubscribes        clicks on the unsubscribe link, not a change of state: see users_behaviors_subscription_globalstatechange.
--- outcome             the furthest it went: spam, unsubscribed, clicked, opened (both human), delivered, bounced, delayed (soft bounce or
+-- outcome             the furthest it went: spam, unsubscribed, clicked, opened (both human), bounced, delivered, delayed (soft bounce or
 --                     deferral, no more), sent, aborted, retried. A machine's open or click only proves delivery.
 -- seconds_to_*        from sent_at, 0 where the event's clock is ahead of the send's; null without a send.
--- matched_by          key; address = some events came from another profile and the address had exactly one recipient of this message in
---                     this dispatch; nearest_send = some events had no dispatch_id and went to the person's nearest earlier send of the
---                     same message within 7 days; none = no send. events_moved says how many events got here by the last two rules.
--- unkeyed_event_id    the event that made the row, where dispatch or user is missing or [REDACTED] (such an event never joins by key).
+-- matched_by          key; address = engagement of another profile was put here because this is the only recipient of the message in this
+--                     dispatch with that address (or the user is unknown and the address stands for it); nearest_send = events without
+--                     dispatch_id were put to the person's nearest earlier send of the same message within 7 days; none = no send.
+-- events_moved        how many events came by the last two rules.
+-- unkeyed_event_id    the event that made the row, where the dispatch or every mark of the user is missing or [REDACTED] (such an event
+--                     never joins by key).
 --
--- Traps: filter on event_date to choose sends; it does not prune files (queue_date does, but it can cut a lifecycle in two).
--- Two profiles with one address are two rows; Braze's own unique opens count addresses.
+-- Traps: filter on event_date to choose sends; it does not prune files. Two profiles with one address are two rows, while Braze's own
+-- unique opens count addresses. Opens before the send are kept.
 WITH
 raw AS (
-  SELECT 'send' AS stage, id, time, user_id, dispatch_id, email_address, message_variation_id, message_variation_name,
+  SELECT 'send' AS stage, id, time, user_id, dispatch_id, message_variation_id, message_variation_name,
     NULL AS canvas_step_message_variation_id, campaign_id, campaign_name, canvas_id, canvas_name, canvas_variation_id,
-    canvas_variation_name, canvas_step_id, canvas_step_name, app_group_id, send_id, timezone, ip_pool, from_domain,
-    NULL AS esp, NULL AS sending_ip, NULL AS reason, NULL AS is_drop
+    canvas_variation_name, canvas_step_id, canvas_step_name, app_group_id, send_id, timezone, email_address, ip_pool, from_domain,
+    NULL AS esp, NULL AS sending_ip, NULL AS mailbox_provider, NULL AS reason, NULL AS is_drop
   FROM users_messages_email_send
   UNION ALL
-  SELECT 'delivery', id, time, user_id, dispatch_id, email_address, message_variation_id, message_variation_name, NULL, campaign_id,
-    campaign_name, canvas_id, canvas_name, canvas_variation_id, canvas_variation_name, canvas_step_id, canvas_step_name, app_group_id,
-    send_id, timezone, ip_pool, from_domain, esp, sending_ip, NULL, NULL
+  SELECT 'delivery', id, time, user_id, dispatch_id, message_variation_id, message_variation_name, NULL, campaign_id, campaign_name,
+    canvas_id, canvas_name, canvas_variation_id, canvas_variation_name, canvas_step_id, canvas_step_name, app_group_id, send_id, timezone,
+    email_address, ip_pool, from_domain, esp, sending_ip, NULL, NULL, NULL
   FROM users_messages_email_delivery
   UNION ALL
-  SELECT 'bounce', id, time, user_id, dispatch_id, email_address, message_variation_id, message_variation_name, NULL, campaign_id,
-    campaign_name, canvas_id, canvas_name, canvas_variation_id, canvas_variation_name, canvas_step_id, canvas_step_name, app_group_id,
-    send_id, timezone, ip_pool, from_domain, esp, sending_ip, bounce_reason, is_drop
+  SELECT 'bounce', id, time, user_id, dispatch_id, message_variation_id, message_variation_name, NULL, campaign_id, campaign_name,
+    canvas_id, canvas_name, canvas_variation_id, canvas_variation_name, canvas_step_id, canvas_step_name, app_group_id, send_id, timezone,
+    email_address, ip_pool, from_domain, esp, sending_ip, NULL, bounce_reason, is_drop
   FROM users_messages_email_bounce
   UNION ALL
-  SELECT 'soft_bounce', id, time, user_id, dispatch_id, email_address, message_variation_id, message_variation_name, NULL, campaign_id,
-    campaign_name, canvas_id, canvas_name, canvas_variation_id, canvas_variation_name, canvas_step_id, canvas_step_name, app_group_id,
-    send_id, timezone, ip_pool, from_domain, esp, sending_ip, bounce_reason, NULL
+  SELECT 'soft_bounce', id, time, user_id, dispatch_id, message_variation_id, message_variation_name, NULL, campaign_id, campaign_name,
+    canvas_id, canvas_name, canvas_variation_id, canvas_variation_name, canvas_step_id, canvas_step_name, app_group_id, send_id, timezone,
+    email_address, ip_pool, from_domain, esp, sending_ip, NULL, bounce_reason, NULL
   FROM users_messages_email_softbounce
   UNION ALL
-  SELECT 'deferral', id, time, user_id, dispatch_id, email_address, message_variation_id, message_variation_name,
-    canvas_step_message_variation_id, campaign_id, campaign_name, canvas_id, canvas_name, canvas_variation_id, canvas_variation_name,
-    canvas_step_id, canvas_step_name, app_group_id, send_id, timezone, ip_pool, from_domain, esp, sending_ip, deferral_reason, NULL
+  SELECT 'deferral', id, time, user_id, dispatch_id, message_variation_id, message_variation_name, canvas_step_message_variation_id,
+    campaign_id, campaign_name, canvas_id, canvas_name, canvas_variation_id, canvas_variation_name, canvas_step_id, canvas_step_name,
+    app_group_id, send_id, timezone, email_address, ip_pool, from_domain, esp, sending_ip, NULL, deferral_reason, NULL
   FROM users_messages_email_deferral
   UNION ALL
-  SELECT CASE WHEN machine_open IS NOT NULL THEN 'machine_open' ELSE 'human_open' END, id, time, user_id, dispatch_id, email_address,
+  SELECT CASE WHEN machine_open IS NOT NULL THEN 'machine_open' ELSE 'human_open' END, id, time, user_id, dispatch_id,
     message_variation_id, message_variation_name, NULL, campaign_id, campaign_name, canvas_id, canvas_name, canvas_variation_id,
-    canvas_variation_name, canvas_step_id, canvas_step_name, app_group_id, send_id, timezone, ip_pool, from_domain, esp, NULL, NULL, NULL
+    canvas_variation_name, canvas_step_id, canvas_step_name, app_group_id, send_id, timezone, email_address, ip_pool, from_domain, esp,
+    NULL, mailbox_provider, NULL, NULL
   FROM users_messages_email_open
   UNION ALL
   SELECT CASE WHEN coalesce(is_suspected_bot_click, false) THEN 'bot_click' ELSE 'human_click' END, id, time, user_id, dispatch_id,
-    email_address, message_variation_id, message_variation_name, NULL, campaign_id, campaign_name, canvas_id, canvas_name,
-    canvas_variation_id, canvas_variation_name, canvas_step_id, canvas_step_name, app_group_id, send_id, timezone, ip_pool, from_domain,
-    esp, NULL, NULL, NULL
+    message_variation_id, message_variation_name, NULL, campaign_id, campaign_name, canvas_id, canvas_name, canvas_variation_id,
+    canvas_variation_name, canvas_step_id, canvas_step_name, app_group_id, send_id, timezone, email_address, ip_pool, from_domain, esp,
+    NULL, mailbox_provider, NULL, NULL
   FROM users_messages_email_click
   UNION ALL
-  SELECT 'unsubscribe', id, time, user_id, dispatch_id, email_address, message_variation_id, message_variation_name, NULL, campaign_id,
-    campaign_name, canvas_id, canvas_name, canvas_variation_id, canvas_variation_name, canvas_step_id, canvas_step_name, app_group_id,
-    send_id, timezone, ip_pool, NULL, NULL, NULL, NULL, NULL
+  SELECT 'unsubscribe', id, time, user_id, dispatch_id, message_variation_id, message_variation_name, NULL, campaign_id, campaign_name,
+    canvas_id, canvas_name, canvas_variation_id, canvas_variation_name, canvas_step_id, canvas_step_name, app_group_id, send_id, timezone,
+    email_address, ip_pool, NULL, NULL, NULL, NULL, NULL, NULL
   FROM users_messages_email_unsubscribe
   UNION ALL
-  SELECT 'spam', id, time, user_id, dispatch_id, email_address, message_variation_id, message_variation_name, NULL, campaign_id,
-    campaign_name, canvas_id, canvas_name, canvas_variation_id, canvas_variation_name, canvas_step_id, canvas_step_name, app_group_id,
-    send_id, timezone, ip_pool, from_domain, esp, NULL, NULL, NULL
+  SELECT 'spam', id, time, user_id, dispatch_id, message_variation_id, message_variation_name, NULL, campaign_id, campaign_name,
+    canvas_id, canvas_name, canvas_variation_id, canvas_variation_name, canvas_step_id, canvas_step_name, app_group_id, send_id, timezone,
+    email_address, ip_pool, from_domain, esp, NULL, NULL, NULL, NULL
   FROM users_messages_email_markasspam
   UNION ALL
-  SELECT 'abort', id, time, user_id, dispatch_id, email_address, message_variation_id, message_variation_name,
-    canvas_step_message_variation_id, campaign_id, campaign_name, canvas_id, canvas_name, canvas_variation_id, canvas_variation_name,
-    canvas_step_id, canvas_step_name, app_group_id, send_id, timezone, ip_pool, NULL, NULL, NULL, NULL, NULL
+  SELECT 'abort', id, time, user_id, dispatch_id, message_variation_id, message_variation_name, canvas_step_message_variation_id,
+    campaign_id, campaign_name, canvas_id, canvas_name, canvas_variation_id, canvas_variation_name, canvas_step_id, canvas_step_name,
+    app_group_id, send_id, timezone, email_address, ip_pool, NULL, NULL, NULL, NULL, NULL, NULL
   FROM users_messages_email_abort
   UNION ALL
-  SELECT 'retry', id, time, user_id, dispatch_id, email_address, message_variation_id, message_variation_name,
-    canvas_step_message_variation_id, campaign_id, campaign_name, canvas_id, canvas_name, canvas_variation_id, canvas_variation_name,
-    canvas_step_id, canvas_step_name, app_group_id, send_id, timezone, ip_pool, NULL, NULL, NULL, NULL, NULL
+  SELECT 'retry', id, time, user_id, dispatch_id, message_variation_id, message_variation_name, canvas_step_message_variation_id,
+    campaign_id, campaign_name, canvas_id, canvas_name, canvas_variation_id, canvas_variation_name, canvas_step_id, canvas_step_name,
+    app_group_id, send_id, timezone, email_address, ip_pool, NULL, NULL, NULL, NULL, NULL, NULL
   FROM users_messages_email_retry
 ),
 clean AS (
@@ -90,52 +94,72 @@ clean AS (
     lower(nullif(nullif(email_address, '[REDACTED]'), '')) AS real_address
   FROM raw
 ),
--- message_key prefers the Canvas step to the step's message variation: only Abort, Retry and Deferral carry the latter, and a Send without it
--- must still meet its Deferral. unkeyed_event_id keeps events with an incomplete key apart from each other.
+-- An event whose dispatch or user is unknown is keyed by its own id, so that such events never join each other.
+-- message_key prefers the Canvas step to the step's message variation: only Abort, Retry and Deferral carry the latter, and a
+-- Send without it must still meet its Deferral.
 event AS (
   SELECT c.*,
-    coalesce(m.canonical_user_id, c.real_user_id) AS canonical_user_id,
+    coalesce(c.real_dispatch_id, c.id) AS dispatch_key,
+    coalesce(m.canonical_user_id, c.real_user_id, c.real_address, c.id) AS user_key,
     coalesce(
-      nullif(c.message_variation_id, '[REDACTED]'), nullif(c.canvas_step_id, '[REDACTED]'), nullif(c.canvas_step_message_variation_id, '[REDACTED]'), ''
+      nullif(c.message_variation_id, '[REDACTED]'), nullif(c.canvas_step_id, '[REDACTED]'),
+      nullif(c.canvas_step_message_variation_id, '[REDACTED]'), ''
     ) AS message_key,
-    CASE WHEN c.real_user_id IS NULL OR c.real_dispatch_id IS NULL THEN c.id END AS unkeyed_event_id
+    stage IN ('human_open', 'machine_open', 'human_click', 'bot_click', 'unsubscribe', 'spam') AS is_engagement
   FROM users_merged m
   RIGHT JOIN clean c ON m.user_id = c.real_user_id
 ),
-sent AS (
-  SELECT id, time, real_dispatch_id, real_address, canonical_user_id, message_key, unkeyed_event_id FROM event WHERE stage = 'send'
+-- Engagement of a profile the message was not mailed to goes to the one profile with that address it was mailed to, if there is just one.
+by_address AS (
+  SELECT e.dispatch_key, e.user_key, e.message_key, e.dispatch_key AS row_dispatch_key, min(r.user_key) AS row_user_key
+  FROM (
+    SELECT DISTINCT e.dispatch_key, e.user_key, e.message_key, e.real_address
+    FROM event e
+    WHERE e.is_engagement AND e.real_dispatch_id IS NOT NULL AND e.real_address IS NOT NULL
+      AND NOT EXISTS (
+        SELECT 1 FROM event s
+        WHERE s.stage IN ('send', 'delivery')
+          AND s.dispatch_key = e.dispatch_key AND s.user_key = e.user_key AND s.message_key = e.message_key
+      )
+  ) e
+  JOIN event r ON r.dispatch_key = e.dispatch_key AND r.message_key = e.message_key AND r.real_address = e.real_address
+  WHERE r.stage IN ('send', 'delivery')
+  GROUP BY e.dispatch_key, e.user_key, e.message_key
+  HAVING min(r.user_key) = max(r.user_key)
 ),
--- Addresses that stand for exactly one recipient of a message in a dispatch.
-sole_recipient AS (
-  SELECT real_dispatch_id, message_key, real_address, max(canonical_user_id) AS canonical_user_id, max(unkeyed_event_id) AS unkeyed_event_id
-  FROM sent
-  WHERE real_dispatch_id IS NOT NULL AND real_address IS NOT NULL
-  GROUP BY real_dispatch_id, message_key, real_address
-  HAVING min(coalesce(canonical_user_id, id)) = max(coalesce(canonical_user_id, id))
-),
-nearest_send AS (
-  SELECT event_id, real_dispatch_id, canonical_user_id, message_key, unkeyed_event_id
+-- An event without a dispatch goes to the nearest earlier send of the same message to the same person.
+by_nearest_send AS (
+  SELECT dispatch_key, user_key, message_key, row_dispatch_key
   FROM (
     SELECT
-      l.id AS event_id, s.real_dispatch_id, s.canonical_user_id, s.message_key, s.unkeyed_event_id,
-      row_number() OVER (PARTITION BY l.id ORDER BY s.time DESC, s.real_dispatch_id, s.id) AS nearness
-    FROM event l
-    JOIN sent s ON s.canonical_user_id = l.canonical_user_id AND s.message_key = l.message_key
-      AND s.time <= l.time AND s.time >= l.time - INTERVAL '7 days'
-    WHERE l.real_dispatch_id IS NULL AND l.stage NOT IN ('send', 'abort', 'retry')
+      e.dispatch_key, e.user_key, e.message_key, s.dispatch_key AS row_dispatch_key,
+      row_number() OVER (PARTITION BY e.id ORDER BY s.time DESC, s.dispatch_key) AS nearness
+    FROM event e
+    JOIN event s ON s.user_key = e.user_key AND s.message_key = e.message_key AND s.time <= e.time AND s.time >= e.time - INTERVAL '7 days'
+    WHERE s.stage = 'send' AND e.stage NOT IN ('send', 'abort', 'retry') AND e.real_dispatch_id IS NULL
   )
   WHERE nearness = 1
 ),
-keyed AS (
+moved AS (
+  SELECT dispatch_key, user_key, message_key, row_dispatch_key, row_user_key, 'address' AS rule FROM by_address
+  UNION ALL
+  SELECT dispatch_key, user_key, message_key, row_dispatch_key, user_key AS row_user_key, 'nearest_send' AS rule FROM by_nearest_send
+),
+placed AS (
+  SELECT e.*, v.rule, coalesce(v.row_dispatch_key, e.dispatch_key) AS row_dispatch_key, coalesce(v.row_user_key, e.user_key) AS row_user_key
+  FROM moved v
+  RIGHT JOIN event e
+    ON v.dispatch_key = e.dispatch_key AND v.user_key = e.user_key AND v.message_key = e.message_key
+    AND (e.is_engagement OR v.rule = 'nearest_send')
+),
+lifecycle AS (
   SELECT
-    real_dispatch_id,
-    canonical_user_id,
-    message_key,
-    unkeyed_event_id,
-    max(real_user_id) FILTER (WHERE stage = 'send') AS sent_user_id,
-    max(real_user_id) AS any_user_id,
-    max(real_address) FILTER (WHERE stage = 'send') AS sent_address,
-    max(real_address) AS any_address,
+    row_dispatch_key,
+    row_user_key,
+    bool_or(rule IS NULL AND real_dispatch_id IS NULL) AS dispatch_unknown,
+    bool_or(rule IS NULL AND real_user_id IS NULL) AS user_unknown,
+    coalesce(max(real_user_id) FILTER (WHERE stage = 'send'), max(real_user_id)) AS user_id,
+    coalesce(max(real_address) FILTER (WHERE stage = 'send'), max(real_address)) AS email_address,
     max(message_variation_id) AS message_variation_id,
     max(message_variation_name) AS message_variation_name,
     max(canvas_step_message_variation_id) AS canvas_step_message_variation_id,
@@ -154,6 +178,7 @@ keyed AS (
     max(from_domain) AS from_domain,
     max(esp) AS esp,
     max(sending_ip) AS sending_ip,
+    max(mailbox_provider) AS mailbox_provider,
     max(reason) FILTER (WHERE stage = 'bounce') AS bounce_reason,
     max(reason) FILTER (WHERE stage = 'soft_bounce') AS soft_bounce_reason,
     max(reason) FILTER (WHERE stage = 'deferral') AS deferral_reason,
@@ -165,10 +190,12 @@ keyed AS (
     max(time) FILTER (WHERE stage = 'delivery') AS last_delivered_at,
     min(time) FILTER (WHERE stage = 'bounce') AS bounced_at,
     max(time) FILTER (WHERE stage = 'bounce') AS last_bounced_at,
-    min(time) FILTER (WHERE stage = 'soft_bounce') AS first_soft_bounce_at,
-    min(time) FILTER (WHERE stage = 'deferral') AS first_deferral_at,
+    min(time) FILTER (WHERE stage = 'soft_bounce') AS soft_bounced_at,
+    min(time) FILTER (WHERE stage = 'deferral') AS deferred_at,
+    min(time) FILTER (WHERE stage IN ('human_open', 'machine_open')) AS opened_at,
     min(time) FILTER (WHERE stage = 'human_open') AS first_human_open_at,
     min(time) FILTER (WHERE stage = 'machine_open') AS first_machine_open_at,
+    min(time) FILTER (WHERE stage IN ('human_click', 'bot_click')) AS clicked_at,
     min(time) FILTER (WHERE stage = 'human_click') AS first_human_click_at,
     min(time) FILTER (WHERE stage = 'bot_click') AS first_bot_click_at,
     min(time) FILTER (WHERE stage = 'unsubscribe') AS unsubscribed_at,
@@ -180,116 +207,27 @@ keyed AS (
     count(*) FILTER (WHERE stage = 'bounce') AS bounces,
     count(*) FILTER (WHERE stage = 'soft_bounce') AS soft_bounces,
     count(*) FILTER (WHERE stage = 'deferral') AS deferrals,
+    count(*) FILTER (WHERE stage IN ('human_open', 'machine_open')) AS opens,
     count(*) FILTER (WHERE stage = 'human_open') AS human_opens,
     count(*) FILTER (WHERE stage = 'machine_open') AS machine_opens,
+    count(*) FILTER (WHERE stage IN ('human_click', 'bot_click')) AS clicks,
     count(*) FILTER (WHERE stage = 'human_click') AS human_clicks,
     count(*) FILTER (WHERE stage = 'bot_click') AS bot_clicks,
     count(*) FILTER (WHERE stage = 'unsubscribe') AS unsubscribes,
     count(*) FILTER (WHERE stage = 'spam') AS spam_reports,
     count(*) FILTER (WHERE stage = 'abort') AS aborts,
-    count(*) FILTER (WHERE stage = 'retry') AS retries
-  FROM event
-  GROUP BY real_dispatch_id, canonical_user_id, message_key, unkeyed_event_id
-),
--- Only engagement looks for another recipient: a group with a send, a delivery or any other trace of being mailed stays where it is.
-seeking AS (
-  SELECT *,
-    CASE WHEN sends + deliveries + bounces + soft_bounces + deferrals + aborts + retries = 0 THEN any_address END AS sought_address
-  FROM keyed
-),
-placed AS (
-  SELECT
-    g.*,
-    CASE WHEN n.event_id IS NOT NULL THEN n.real_dispatch_id ELSE g.real_dispatch_id END AS row_dispatch_id,
-    CASE
-      WHEN n.event_id IS NOT NULL THEN n.canonical_user_id
-      WHEN r.real_address IS NOT NULL THEN r.canonical_user_id
-      ELSE g.canonical_user_id
-    END AS row_user_id,
-    CASE
-      WHEN n.event_id IS NOT NULL THEN n.unkeyed_event_id
-      WHEN r.real_address IS NOT NULL THEN r.unkeyed_event_id
-      ELSE g.unkeyed_event_id
-    END AS row_unkeyed_event_id,
-    r.real_address IS NOT NULL AS by_address,
-    n.event_id IS NOT NULL AS by_nearest
-  FROM nearest_send n
-  RIGHT JOIN (
-    sole_recipient r
-    RIGHT JOIN seeking g
-      ON r.real_dispatch_id = g.real_dispatch_id AND r.message_key = g.message_key AND r.real_address = g.sought_address
-  ) ON n.event_id = g.unkeyed_event_id
-),
-lifecycle AS (
-  SELECT
-    row_dispatch_id AS dispatch_id,
-    row_user_id AS canonical_user_id,
-    row_unkeyed_event_id AS unkeyed_event_id,
-    coalesce(max(sent_user_id), max(any_user_id)) AS user_id,
-    coalesce(max(sent_address), max(any_address)) AS email_address,
-    max(message_variation_id) AS message_variation_id,
-    max(message_variation_name) AS message_variation_name,
-    max(canvas_step_message_variation_id) AS canvas_step_message_variation_id,
-    max(campaign_id) AS campaign_id,
-    max(campaign_name) AS campaign_name,
-    max(canvas_id) AS canvas_id,
-    max(canvas_name) AS canvas_name,
-    max(canvas_variation_id) AS canvas_variation_id,
-    max(canvas_variation_name) AS canvas_variation_name,
-    max(canvas_step_id) AS canvas_step_id,
-    max(canvas_step_name) AS canvas_step_name,
-    max(app_group_id) AS app_group_id,
-    max(send_id) AS send_id,
-    max(timezone) AS timezone,
-    max(ip_pool) AS ip_pool,
-    max(from_domain) AS from_domain,
-    max(esp) AS esp,
-    max(sending_ip) AS sending_ip,
-    max(bounce_reason) AS bounce_reason,
-    max(soft_bounce_reason) AS soft_bounce_reason,
-    max(deferral_reason) AS deferral_reason,
-    bool_or(is_drop) AS is_drop,
-    min(first_event_at) AS first_event_at,
-    max(last_event_at) AS last_event_at,
-    min(sent_at) AS sent_at,
-    min(delivered_at) AS delivered_at,
-    max(last_delivered_at) AS last_delivered_at,
-    min(bounced_at) AS bounced_at,
-    max(last_bounced_at) AS last_bounced_at,
-    min(first_soft_bounce_at) AS first_soft_bounce_at,
-    min(first_deferral_at) AS first_deferral_at,
-    min(first_human_open_at) AS first_human_open_at,
-    min(first_machine_open_at) AS first_machine_open_at,
-    min(first_human_click_at) AS first_human_click_at,
-    min(first_bot_click_at) AS first_bot_click_at,
-    min(unsubscribed_at) AS unsubscribed_at,
-    min(spam_at) AS spam_at,
-    min(aborted_at) AS aborted_at,
-    sum(events) AS events,
-    sum(sends) AS sends,
-    sum(deliveries) AS deliveries,
-    sum(bounces) AS bounces,
-    sum(soft_bounces) AS soft_bounces,
-    sum(deferrals) AS deferrals,
-    sum(human_opens) AS human_opens,
-    sum(machine_opens) AS machine_opens,
-    sum(human_clicks) AS human_clicks,
-    sum(bot_clicks) AS bot_clicks,
-    sum(unsubscribes) AS unsubscribes,
-    sum(spam_reports) AS spam_reports,
-    sum(aborts) AS aborts,
-    sum(retries) AS retries,
-    bool_or(by_address) AS by_address,
-    bool_or(by_nearest) AS by_nearest,
-    sum(CASE WHEN by_address OR by_nearest THEN events ELSE 0 END) AS events_moved
+    count(*) FILTER (WHERE stage = 'retry') AS retries,
+    count(rule) AS events_moved,
+    bool_or(rule = 'address') AS by_address,
+    bool_or(rule = 'nearest_send') AS by_nearest
   FROM placed
-  GROUP BY row_dispatch_id, row_user_id, message_key, row_unkeyed_event_id
+  GROUP BY row_dispatch_key, row_user_key, message_key
 )
 SELECT
   'email' AS channel,
-  dispatch_id,
+  CASE WHEN NOT dispatch_unknown THEN row_dispatch_key END AS dispatch_id,
   user_id,
-  canonical_user_id,
+  CASE WHEN NOT user_unknown THEN row_user_key END AS canonical_user_id,
   email_address,
   nullif(split_part(email_address, '@', 2), '') AS recipient_domain,
   coalesce(message_variation_id, canvas_step_message_variation_id, canvas_step_id) AS message_id,
@@ -317,12 +255,12 @@ SELECT
   sent_at,
   delivered_at,
   bounced_at,
-  first_soft_bounce_at,
-  first_deferral_at,
-  least(first_human_open_at, first_machine_open_at) AS opened_at,
+  soft_bounced_at,
+  deferred_at,
+  opened_at,
   first_human_open_at,
   first_machine_open_at,
-  least(first_human_click_at, first_bot_click_at) AS clicked_at,
+  clicked_at,
   first_human_click_at,
   first_bot_click_at,
   unsubscribed_at,
@@ -335,10 +273,10 @@ SELECT
   bounces,
   soft_bounces,
   deferrals,
-  human_opens + machine_opens AS opens,
+  opens,
   human_opens,
   machine_opens,
-  human_clicks + bot_clicks AS clicks,
+  clicks,
   human_clicks,
   bot_clicks,
   unsubscribes,
@@ -353,6 +291,7 @@ SELECT
   esp,
   sending_ip,
   from_domain,
+  mailbox_provider,
   CASE
     WHEN spam_reports > 0 THEN 'spam'
     WHEN unsubscribes > 0 THEN 'unsubscribed'
@@ -366,11 +305,19 @@ SELECT
     ELSE 'retried'
   END AS outcome,
   CASE WHEN delivered_at < sent_at THEN 0 ELSE to_unixtime(delivered_at) - to_unixtime(sent_at) END AS seconds_to_delivery,
-  CASE WHEN least(first_human_open_at, first_machine_open_at) < sent_at THEN 0 ELSE to_unixtime(least(first_human_open_at, first_machine_open_at)) - to_unixtime(sent_at) END AS seconds_to_open,
+  CASE WHEN opened_at < sent_at THEN 0 ELSE to_unixtime(opened_at) - to_unixtime(sent_at) END AS seconds_to_open,
   CASE WHEN first_human_open_at < sent_at THEN 0 ELSE to_unixtime(first_human_open_at) - to_unixtime(sent_at) END AS seconds_to_human_open,
-  CASE WHEN least(first_human_click_at, first_bot_click_at) < sent_at THEN 0 ELSE to_unixtime(least(first_human_click_at, first_bot_click_at)) - to_unixtime(sent_at) END AS seconds_to_click,
+  CASE WHEN clicked_at < sent_at THEN 0 ELSE to_unixtime(clicked_at) - to_unixtime(sent_at) END AS seconds_to_click,
   CASE WHEN first_human_click_at < sent_at THEN 0 ELSE to_unixtime(first_human_click_at) - to_unixtime(sent_at) END AS seconds_to_human_click,
-  CASE WHEN sends = 0 THEN 'none' WHEN by_nearest THEN 'nearest_send' WHEN by_address THEN 'address' ELSE 'key' END AS matched_by,
+  CASE
+    WHEN sends = 0 THEN 'none'
+    WHEN by_nearest THEN 'nearest_send'
+    WHEN by_address OR user_unknown THEN 'address'
+    ELSE 'key'
+  END AS matched_by,
   events_moved,
-  unkeyed_event_id
+  CASE
+    WHEN dispatch_unknown THEN row_dispatch_key
+    WHEN user_unknown AND email_address IS NULL THEN row_user_key
+  END AS unkeyed_event_id
 FROM lifecycle

@@ -3,5 +3,6 @@
 
 pub mod currents;
 pub mod error;
+pub mod load;
 pub mod table;
 pub mod warehouse;

@@ -4,7 +4,7 @@
 use super::column::ColumnType;
 use super::convert::{Converted, convert};
 use super::extra::ExtraText;
-use super::schema::{EXTRA, ID, NewColumn, SOURCE_FILE, SOURCE_ROW, TableSchema};
+use super::schema::{EXTRA, ID, NewColumn, TableSchema};
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, StringArray, new_null_array};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{Field, Schema};

@@ -40,8 +40,8 @@ pub struct EncodedCell {
 }
 
 /// Writes one cell: chunks of rows, each sorted in itself, then the footer.
-pub struct CellWriter<'a> {
-    schema: &'a TableSchema,
+pub struct CellWriter {
+    schema: TableSchema,
     queue_date: NaiveDate,
     writer: Option<ArrowWriter<Vec<u8>>>,
     rows: u64,
@@ -49,15 +49,18 @@ pub struct CellWriter<'a> {
     max_time: Option<i64>,
 }
 
-impl<'a> CellWriter<'a> {
+impl CellWriter {
     /// A writer for a cell of that day.
-    pub fn new(schema: &'a TableSchema, queue_date: NaiveDate) -> CellWriter<'a> {
+    pub fn new(schema: TableSchema, queue_date: NaiveDate) -> CellWriter {
         CellWriter { schema, queue_date, writer: None, rows: 0, min_time: None, max_time: None }
     }
 
     /// Sorts `batches` together and appends them.
     pub fn write_chunk(&mut self, batches: &[RecordBatch]) -> Result<()> {
-        let padded = batches.iter().map(|b| pad(self.schema, b)).collect::<std::result::Result<Vec<_>, _>>();
+        if batches.is_empty() {
+            return Ok(());
+        }
+        let padded = batches.iter().map(|b| pad(&self.schema, b)).collect::<std::result::Result<Vec<_>, _>>();
         let sorted = padded
             .and_then(|b| concat_batches(self.schema.arrow(), &b))
             .and_then(|all| in_order(&all, self.queue_date));
@@ -71,7 +74,7 @@ impl<'a> CellWriter<'a> {
         if rows.num_rows() == 0 {
             return Ok(());
         }
-        let rows = pad(self.schema, rows).map_err(|e| self.failed("cannot align columns", e))?;
+        let rows = pad(&self.schema, rows).map_err(|e| self.failed("cannot align columns", e))?;
         if let Some(times) = rows.column_by_name(TIME).and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>()) {
             self.min_time = [self.min_time, min(times)].into_iter().flatten().min();
             self.max_time = [self.max_time, max(times)].into_iter().flatten().max();

@@ -9,6 +9,7 @@ pub mod footer;
 pub mod local_disk;
 pub mod lock;
 pub mod log;
+pub mod object_reader;
 pub mod order;
 pub mod rejects;
 pub mod snapshot;
@@ -17,6 +18,7 @@ pub mod stored_cell;
 
 pub use cell::CellKey;
 pub use log::{CellState, Counters, Fate, FileState, LoadSummary, LogEntry, SchemaChange};
+pub use object_reader::ObjectReader;
 pub use snapshot::Snapshot;
 pub use store::{Put, PutIf, Store, Version};
 pub use stored_cell::StoredCell;

@@ -106,6 +106,18 @@ impl Snapshot {
         schema
     }
 
+    /// How many cells lack columns their table has.
+    pub fn cells_behind(&self, definitions: &Definitions) -> u64 {
+        let mut current: HashMap<&str, String> = HashMap::new();
+        let mut behind = 0;
+        for cell in self.cells.values() {
+            let table = cell.key.table.as_str();
+            let now = current.entry(table).or_insert_with(|| self.schema(table, definitions).fingerprint());
+            behind += u64::from(cell.schema != *now);
+        }
+        behind
+    }
+
     /// Every table: the defined ones and those that appeared in the data.
     pub fn table_names(&self, definitions: &Definitions) -> Vec<String> {
         let mut names: Vec<String> = definitions.tables().map(|(n, _)| n.to_string()).collect();

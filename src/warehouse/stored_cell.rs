@@ -1,12 +1,14 @@
 //! Reading a stored cell back: its facts, its rows, its ids.
 
 use super::footer::{CellFooter, FINGERPRINT};
-use super::store::{Object, Version};
+use super::object_reader::ObjectReader;
+use super::store::{Object, Store, Version};
 use crate::error::{Error, Result};
 use crate::table::{ColumnType, ID, NewColumn, TIME};
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
+use object_store::ObjectMeta;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::file::metadata::ParquetMetaData;
@@ -47,24 +49,10 @@ impl StoredCell {
         self.metadata.schema()
     }
 
-    /// Its columns as types of ours, without Eddyline's own.
-    pub fn columns(&self) -> Vec<NewColumn> {
-        self.schema()
-            .fields()
-            .iter()
-            .filter(|f| !f.name().starts_with('_'))
-            .filter_map(|f| {
-                let kind = ColumnType::for_stored(f.data_type())?;
-                Some(NewColumn { name: f.name().clone(), kind: kind.as_str().to_string() })
-            })
-            .collect()
-    }
-
     /// The earliest and latest `time` in microseconds, from the row groups' statistics.
     pub fn time_range(&self) -> (Option<i64>, Option<i64>) {
         time_range(self.metadata.metadata())
     }
-
     /// Its rows, a row group or less at a time.
     pub fn batches(&self) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<>> {
         self.read(None)
@@ -101,6 +89,46 @@ impl StoredCell {
     fn pair(&self, key: &str) -> String {
         let pairs = self.metadata.metadata().file_metadata().key_value_metadata();
         pairs.into_iter().flatten().find(|p| p.key == key).and_then(|p| p.value.clone()).unwrap_or_default()
+    }
+}
+
+/// What a stored cell's footer says, read without the rest of the object.
+pub struct CellFacts {
+    /// Eddyline's own facts.
+    pub footer: CellFooter,
+    /// Rows.
+    pub rows: u64,
+    /// The earliest and latest `time`, microseconds since 1970.
+    pub time_range: (Option<i64>, Option<i64>),
+    /// The columns.
+    pub schema: SchemaRef,
+}
+
+impl CellFacts {
+    /// Reads the footer of a listed cell.
+    pub async fn read(store: &Store, object: &ObjectMeta) -> Result<CellFacts> {
+        let path = object.location.as_ref();
+        let mut reader = ObjectReader::new(store, object);
+        let metadata = ArrowReaderMetadata::load_async(&mut reader, ArrowReaderOptions::new())
+            .await
+            .map_err(|e| unreadable(path).because(e))?;
+        Ok(CellFacts {
+            footer: footer_of(path, metadata.metadata())?,
+            rows: metadata.metadata().file_metadata().num_rows().max(0) as u64,
+            time_range: time_range(metadata.metadata()),
+            schema: metadata.schema().clone(),
+        })
+    }
+
+    /// The columns as types of ours, without Eddyline's own.
+    pub fn columns(&self) -> Vec<NewColumn> {
+        let named = self.schema.fields().iter().filter(|f| !f.name().starts_with('_'));
+        named
+            .filter_map(|f| {
+                let kind = ColumnType::for_stored(f.data_type())?;
+                Some(NewColumn { name: f.name().clone(), kind: kind.as_str().to_string() })
+            })
+            .collect()
     }
 }
 

@@ -1,0 +1,106 @@
+//! Blocks of records into columns, and the columns into one record batch.
+
+use super::super::text_column::NotUtf8;
+use super::super::{Damage, Limits, Reason};
+use super::column::{Budget, Column, Context};
+use super::container::Block;
+use super::cursor::{Cursor, Fault};
+use super::plan::{Plan, Read};
+use arrow::array::{RecordBatch, RecordBatchOptions};
+
+/// The records of one file, so far.
+pub(super) struct Rows<'a> {
+    plan: &'a Plan,
+    context: Context<'a>,
+    columns: Vec<Column>,
+    records: u64,
+    /// Whether a record reads anything at all; a record of nulls is only a count.
+    reads: bool,
+}
+
+impl<'a> Rows<'a> {
+    pub(super) fn new(plan: &'a Plan, limits: &'a Limits) -> Rows<'a> {
+        let budget = Budget { left: limits.column_bytes };
+        Rows {
+            plan,
+            context: Context { schema: &plan.schema, limits, budget },
+            columns: plan.columns.iter().map(Column::new).collect(),
+            records: 0,
+            reads: plan.columns.iter().any(|column| column.union.is_some() || column.read != Read::Null),
+        }
+    }
+
+    pub(super) fn records(&self) -> u64 {
+        self.records
+    }
+
+    /// Reads a block's records; they must use up its bytes exactly.
+    pub(super) fn block(&mut self, block: &Block<'_>, data: &[u8]) -> Result<(), Damage> {
+        let damage = |reason, what: String| {
+            Err(Damage::new(reason, format!("block {} at byte {}: {what}", block.number, block.offset)))
+        };
+        let limits = self.context.limits;
+        if self.records.saturating_add(block.count) > limits.records {
+            // A count that its bytes cannot hold is a broken block rather than a large one.
+            let reason = if self.fits(block.count, data) { Reason::LimitExceeded } else { Reason::BadBlock };
+            return damage(reason, format!("the block announces {} records", block.count));
+        }
+        if !self.fits(block.count, data) {
+            return damage(
+                Reason::BadBlock,
+                format!("{} records cannot lie in {} bytes of data", block.count, data.len()),
+            );
+        }
+        let count = usize::try_from(block.count).unwrap_or(usize::MAX);
+        // One byte a row for its position, which the part will list.
+        let fixed = count.saturating_mul(self.plan.row_bytes.saturating_add(8));
+        if self.context.budget.spend(fixed).is_err() {
+            return damage(Reason::LimitExceeded, format!("the columns take more than {} bytes", limits.column_bytes));
+        }
+        let mut cursor = Cursor::new(data);
+        if self.reads {
+            for column in &mut self.columns {
+                column.reserve(count);
+            }
+            for row in 0..block.count {
+                for (index, column) in self.columns.iter_mut().enumerate() {
+                    if let Err(fault) = column.read(&mut cursor, &mut self.context) {
+                        let what = self.describe(self.records.saturating_add(row), index, cursor.at, fault);
+                        return damage(fault.reason(), what);
+                    }
+                }
+            }
+        }
+        if cursor.left() > 0 {
+            let what = format!("{} records end {} bytes before the block does", block.count, cursor.left());
+            return damage(Reason::BadBlock, what);
+        }
+        self.records = self.records.saturating_add(block.count);
+        Ok(())
+    }
+
+    fn fits(&self, count: u64, data: &[u8]) -> bool {
+        let least = u64::try_from(self.plan.least).unwrap_or(u64::MAX);
+        count.checked_mul(least).is_some_and(|bytes| bytes <= u64::try_from(data.len()).unwrap_or(u64::MAX))
+    }
+
+    fn describe(&self, record: u64, column: usize, at: usize, fault: Fault) -> String {
+        let name = self.plan.columns.get(column).map_or("", |column| column.name.as_str());
+        format!("record {record}, field `{name}`, byte {at} of the block's data: {}", fault.text())
+    }
+
+    /// One batch of all records.
+    pub(super) fn finish(self) -> Result<RecordBatch, Damage> {
+        let rows = usize::try_from(self.records).unwrap_or(usize::MAX);
+        let mut arrays = Vec::with_capacity(self.columns.len());
+        for (column, field) in self.columns.into_iter().zip(self.plan.arrow.fields()) {
+            arrays.push(column.finish(rows, field.data_type()).map_err(|NotUtf8(row)| {
+                let what = format!("record {row}, field `{}`: {}", field.name(), Fault::Utf8.text());
+                Damage::new(Reason::BadRecord, what)
+            })?);
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        RecordBatch::try_new_with_options(self.plan.arrow.clone(), arrays, &options)
+            .map_err(|_| Damage::new(Reason::BadRecord, "the columns do not make a batch"))
+    }
+}

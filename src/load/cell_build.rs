@@ -1,0 +1,408 @@
+//! Builds one cell: old rows united with the rows of new files, each id once, published in one conditional write.
+//!
+//! Files are read in order and their rows admitted against the ids the cell has and the cells around it. Rows are
+//! gathered up to a chunk; a cell that fits one chunk is sorted as a whole, a larger one chunk by chunk.
+
+use super::context::Context;
+use super::dedupe::{IdSet, Neighbours, id_key};
+use super::mix::{Admitted, Mix};
+use super::plan::PlannedFile;
+use super::read::{FileRead, read, take_part};
+use super::watch::Progress;
+use crate::error::{Error, Kind, Result};
+use crate::table::{NewColumn, TableSchema};
+use crate::warehouse::encode::{CellWriter, EncodedCell};
+use crate::warehouse::footer::CellFile;
+use crate::warehouse::stored_cell::ids_of;
+use crate::warehouse::{CellKey, CellState, Fate, Put, PutIf, StoredCell, Version, rejects};
+use arrow::array::RecordBatch;
+use futures::StreamExt;
+use std::collections::{BTreeMap, HashMap};
+
+/// Tries to publish against other writers before giving up.
+const ATTEMPTS: usize = 8;
+/// Decoded rows are about this many times the bytes of their file.
+const SWELLS: usize = 4;
+
+/// A table while its cells are built.
+pub struct TableInWork {
+    /// Its columns so far.
+    pub schema: TableSchema,
+    /// Columns that joined in this pass.
+    pub joined: Vec<NewColumn>,
+    /// The cells around the one being built.
+    pub neighbours: Neighbours,
+}
+
+/// What to build.
+pub struct CellJob {
+    /// Which cell.
+    pub key: CellKey,
+    /// How many slots its day has.
+    pub slots: u8,
+    /// The files for it, in order.
+    pub files: Vec<PlannedFile>,
+    /// Whether the store holds the cell in a version the log does not know: another pass died, or is at work.
+    pub uncommitted: bool,
+}
+
+/// One file's share in one cell.
+#[derive(Debug, Clone)]
+pub struct FilePart {
+    /// Its accounting; the version that was read.
+    pub file: CellFile,
+    /// Last modified, milliseconds since 1970.
+    pub modified: i64,
+    /// What became of it.
+    pub fate: Fate,
+    /// Why it is quarantined.
+    pub reason: String,
+    /// Whether the stored cell had it already, with this accounting.
+    pub held: bool,
+}
+
+/// What building a cell gave.
+pub struct BuiltCell {
+    /// The cell as it is in the store now; `None` when there is none.
+    pub state: Option<CellState>,
+    /// Bytes written; 0 when nothing changed.
+    pub written: u64,
+    /// The files.
+    pub parts: Vec<FilePart>,
+    /// Values kept in `_extra`, by column.
+    pub misfits: BTreeMap<String, u64>,
+    /// Its ids.
+    pub ids: IdSet,
+}
+
+enum Outcome {
+    Done(Box<BuiltCell>),
+    /// A file brought new columns after rows were encoded without them.
+    SchemaGrew,
+    Conflict,
+}
+
+/// Builds and publishes a cell; tries again when another writer was faster.
+pub async fn build_cell(ctx: &Context, table: &mut TableInWork, job: &CellJob) -> Result<BuiltCell> {
+    let mut attempts = 0;
+    while attempts < ATTEMPTS {
+        match attempt(ctx, table, job).await? {
+            Outcome::Done(built) => return Ok(*built),
+            Outcome::SchemaGrew => {}
+            Outcome::Conflict => attempts += 1,
+        }
+    }
+    Err(Error::new(Kind::Conflict, format!("another writer keeps replacing {}", job.key.path()))
+        .hint("let one loader at a time write a table; nothing was lost, run again"))
+}
+
+async fn attempt(ctx: &Context, table: &mut TableInWork, job: &CellJob) -> Result<Outcome> {
+    let path = job.key.path();
+    let base = match ctx.store.get(&path).await? {
+        Some(object) => Some(StoredCell::open(&path, object)?),
+        None => None,
+    };
+    let mut mix = Mix::default();
+    let mut misfits = BTreeMap::new();
+    let mut parts: Vec<FilePart> = Vec::new();
+    let mut new_rejects: Vec<(String, Vec<rejects::RejectedRecord>)> = Vec::new();
+    let mut dropped = IdSet::default();
+
+    let mut to_read = job.files.clone();
+    if let Some(base) = &base
+        && !ctx.rebuild
+    {
+        for batch in base.ids()? {
+            mix.hold(ids_of(&batch?).map(id_key));
+        }
+        if job.uncommitted {
+            dropped = stored_by_committed(table, &job.key, base).await?;
+        }
+        // An earlier pass got as far as publishing: those files are in, with their accounting.
+        to_read.retain(|file| match held(base, file) {
+            Some(part) => {
+                parts.push(part);
+                false
+            }
+            None => true,
+        });
+    }
+
+    let chunk_bytes = ctx.settings.chunk_bytes();
+    let base_bytes = base.as_ref().map_or(0, |b| b.size() as usize * 2 * SWELLS);
+    let mut writer: Option<CellWriter> = None;
+    let mut fetched = futures::stream::iter(to_read)
+        .map(|file| async move {
+            let outcome = read(ctx, &file).await;
+            (file, outcome)
+        })
+        .buffered(ctx.settings.prefetch);
+    while let Some((file, outcome)) = fetched.next().await {
+        if let Some(kind) = ctx.stop.requested() {
+            return Err(Error::new(kind, format!("stopped while building {}", job.key)));
+        }
+        Progress::add(&ctx.progress.files_done, 1);
+        let (decoded, listed) = match outcome? {
+            FileRead::Decoded(decoded, listed) => (decoded, listed),
+            FileRead::Damaged(reason, listed) => {
+                parts.push(FilePart::unread(&file, listed.e_tag, listed.size, Fate::Quarantined, reason));
+                continue;
+            }
+            FileRead::Vanished => {
+                let listed = file.listed.clone();
+                parts.push(FilePart::unread(&file, listed.e_tag, listed.size, Fate::Vanished, String::new()));
+                continue;
+            }
+        };
+        let columns_before = table.joined.len();
+        let part = take_part(ctx, &mut table.schema, &mut table.joined, &file, &decoded)?;
+        if table.joined.len() > columns_before && writer.is_some() {
+            return Ok(Outcome::SchemaGrew);
+        }
+        for (column, count) in part.misfits {
+            *misfits.entry(column).or_default() += count;
+        }
+        let at = parts.len();
+        parts.push(FilePart {
+            file: CellFile {
+                key: listed.key.clone(),
+                e_tag: listed.e_tag.clone(),
+                size: listed.size,
+                read: part.read,
+                new: 0,
+                duplicates: 0,
+                rejected: part.rejects.len() as u64,
+            },
+            modified: listed.modified,
+            fate: Fate::Loaded,
+            reason: String::new(),
+            held: false,
+        });
+        if !part.rejects.is_empty() {
+            new_rejects.push((rejects::path(table.schema.table(), job.key.queue_date, &listed.key), part.rejects));
+        }
+        for batch in &part.batches {
+            mix.offer(at, batch)?;
+        }
+        if mix.waiting_bytes() + base_bytes > chunk_bytes && mix.waiting_bytes() * 4 > chunk_bytes {
+            let admitted = admit(table, &job.key, &mut mix, &mut parts).await?;
+            let writer = writer.get_or_insert_with(|| CellWriter::new(table.schema.clone(), job.key.queue_date));
+            writer.write_chunk(&admitted)?;
+        }
+    }
+    drop(fetched);
+    let admitted = admit(table, &job.key, &mut mix, &mut parts).await?;
+    for (path, records) in &new_rejects {
+        rejects::write(&ctx.store, path, records).await?;
+    }
+
+    let aligned = base.as_ref().is_none_or(|b| table.schema.same_as(b.schema()));
+    let new_rows = mix.admitted();
+    if base.is_some() && aligned && new_rows == 0 && dropped.is_empty() && !ctx.rebuild {
+        let state = base.as_ref().map(|b| state_of(ctx, table, job, b));
+        return Ok(Outcome::Done(Box::new(BuiltCell { state, written: 0, parts, misfits, ids: mix.into_ids() })));
+    }
+
+    // A small cell is sorted as a whole; to a large one the old rows are appended in the order they have.
+    let small = writer.is_none() && base_bytes <= chunk_bytes;
+    let mut out = writer.take().unwrap_or_else(|| CellWriter::new(table.schema.clone(), job.key.queue_date));
+    let mut left_out: HashMap<String, u64> = HashMap::new();
+    let mut last_chunk = Vec::new();
+    if let Some(base) = &base {
+        for batch in base.batches()? {
+            let kept = mix.keep_of_base(&batch?, ctx.rebuild, &dropped, &mut left_out)?;
+            if small {
+                last_chunk.push(kept);
+            } else {
+                out.append(&kept)?;
+            }
+        }
+    }
+    last_chunk.extend(admitted);
+    out.write_chunk(&last_chunk)?;
+    let files = file_list(base.as_ref(), &parts, &left_out);
+    let expected = files.iter().map(|f| f.new).sum::<u64>();
+    let Some(encoded) = out.finish(&files, job.slots)? else {
+        return Ok(Outcome::Done(Box::new(BuiltCell { state: None, written: 0, parts, misfits, ids: mix.into_ids() })));
+    };
+    check(&job.key, &encoded, expected)?;
+    publish(ctx, table, job, base, encoded, parts, misfits, mix.into_ids()).await
+}
+
+/// Ids of an uncommitted cell that cells the log knows store too: that other pass won, these rows leave.
+async fn stored_by_committed(table: &mut TableInWork, key: &CellKey, base: &StoredCell) -> Result<IdSet> {
+    let mut found = IdSet::default();
+    for batch in base.ids()? {
+        found.extend(table.neighbours.stored(key, &[batch?], true).await?);
+    }
+    Ok(found)
+}
+
+/// Admits what waits: rows no neighbour stores. Counts per file.
+async fn admit(
+    table: &mut TableInWork,
+    key: &CellKey,
+    mix: &mut Mix,
+    parts: &mut [FilePart],
+) -> Result<Vec<RecordBatch>> {
+    let elsewhere = table.neighbours.stored(key, &mix.waiting(), false).await?;
+    let Admitted { batches, counts } = mix.admit(&elsewhere)?;
+    for (at, new, duplicates) in counts {
+        if let Some(part) = parts.get_mut(at) {
+            part.file.new += new;
+            part.file.duplicates += duplicates;
+        }
+    }
+    Ok(batches)
+}
+
+fn held(base: &StoredCell, file: &PlannedFile) -> Option<FilePart> {
+    let listed = &file.listed;
+    let known =
+        base.footer.files.iter().find(|f| f.key == listed.key && f.e_tag == listed.e_tag && f.size == listed.size)?;
+    // Its rejects may not have been written: only reading it again makes sure.
+    (known.rejected == 0).then(|| FilePart {
+        file: known.clone(),
+        modified: listed.modified,
+        fate: Fate::Loaded,
+        reason: String::new(),
+        held: true,
+    })
+}
+
+impl FilePart {
+    /// A file of which nothing was read.
+    pub fn unread(file: &PlannedFile, e_tag: Option<String>, size: u64, fate: Fate, reason: String) -> FilePart {
+        let key = file.listed.key.clone();
+        let accounting = CellFile { key, e_tag, size, read: 0, new: 0, duplicates: 0, rejected: 0 };
+        FilePart { file: accounting, modified: file.listed.modified, fate, reason, held: false }
+    }
+}
+
+/// The footer's file list: those of before, less rows that left, and those of now.
+fn file_list(base: Option<&StoredCell>, parts: &[FilePart], left_out: &HashMap<String, u64>) -> Vec<CellFile> {
+    let mut left = left_out.clone();
+    let mut files: Vec<CellFile> = Vec::new();
+    for old in base.into_iter().flat_map(|b| &b.footer.files) {
+        let mut old = old.clone();
+        if let Some(gone) = left.get_mut(&old.key) {
+            let less = old.new.min(*gone);
+            old.new -= less;
+            old.duplicates += less;
+            *gone -= less;
+        }
+        files.push(old);
+    }
+    for part in parts.iter().filter(|p| p.fate == Fate::Loaded && !p.held) {
+        let same = |f: &&mut CellFile| f.key == part.file.key && f.e_tag == part.file.e_tag && f.size == part.file.size;
+        match files.iter_mut().find(same) {
+            // Read again: what it brought now, beside what of it had stayed.
+            Some(old) => {
+                let stayed = old.new;
+                *old = part.file.clone();
+                old.new += stayed;
+                old.duplicates = old.read.saturating_sub(old.new + old.rejected);
+            }
+            None => files.push(part.file.clone()),
+        }
+    }
+    files.retain(|f| f.new > 0 || f.read > 0);
+    files.sort_by(|a, b| (&a.key, &a.e_tag).cmp(&(&b.key, &b.e_tag)));
+    files
+}
+
+/// The accounting identity, and the footer as another reader sees it.
+fn check(key: &CellKey, encoded: &EncodedCell, expected: u64) -> Result<()> {
+    let wrong = |what: String| {
+        Error::failed(format!("{key} was not published: {what}"))
+            .hint("this is a bug in Eddyline; the warehouse is unchanged, please report it")
+    };
+    let metadata = parquet::file::metadata::ParquetMetaDataReader::new()
+        .parse_and_finish(&encoded.bytes)
+        .map_err(|e| wrong("its footer cannot be read back".into()).because(e))?;
+    let rows = metadata.file_metadata().num_rows().max(0) as u64;
+    if rows != encoded.rows || rows != expected {
+        return Err(wrong(format!("{rows} rows in the footer, {} encoded, {expected} accounted for", encoded.rows)));
+    }
+    Ok(())
+}
+
+#[allow(clippy::too_many_arguments)]
+async fn publish(
+    ctx: &Context,
+    table: &TableInWork,
+    job: &CellJob,
+    base: Option<StoredCell>,
+    encoded: EncodedCell,
+    parts: Vec<FilePart>,
+    misfits: BTreeMap<String, u64>,
+    ids: IdSet,
+) -> Result<Outcome> {
+    let done = |state, written, parts, misfits, ids| {
+        Ok(Outcome::Done(Box::new(BuiltCell { state: Some(state), written, parts, misfits, ids })))
+    };
+    if let Some(base) = &base
+        && base.footer.fingerprint == encoded.fingerprint
+    {
+        return done(state_of(ctx, table, job, base), 0, parts, misfits, ids);
+    }
+    let path = job.key.path();
+    let condition = base.map_or(PutIf::Absent, |b| PutIf::Unchanged(b.version));
+    let put = ctx.store.put(&path, encoded.bytes.clone(), condition).await;
+    let version = match put {
+        Ok(Put::Written(version)) => version,
+        Ok(Put::Conflict) => match ours(ctx, &path, &encoded).await? {
+            Some(version) => version,
+            None => return Ok(Outcome::Conflict),
+        },
+        // The outcome of a write that failed is unknown: it may have taken effect.
+        Err(e) => match ours(ctx, &path, &encoded).await {
+            Ok(Some(version)) => version,
+            _ => return Err(e),
+        },
+    };
+    let size = encoded.bytes.len() as u64;
+    Progress::add(&ctx.progress.cells, 1);
+    Progress::add(&ctx.progress.rows, parts.iter().map(|p| p.file.new).sum());
+    let state = CellState {
+        key: job.key.clone(),
+        slots: job.slots,
+        e_tag: version.e_tag,
+        version: version.version,
+        size,
+        rows: encoded.rows,
+        min_time: encoded.min_time,
+        max_time: encoded.max_time,
+        fingerprint: encoded.fingerprint,
+        schema: table.schema.fingerprint(),
+        written_at: ctx.now,
+    };
+    done(state, size, parts, misfits, ids)
+}
+
+/// Whether what is stored is what we meant to store.
+async fn ours(ctx: &Context, path: &str, encoded: &EncodedCell) -> Result<Option<Version>> {
+    let Some(object) = ctx.store.get(path).await? else { return Ok(None) };
+    let stored = StoredCell::open(path, object)?;
+    Ok((stored.footer.fingerprint == encoded.fingerprint).then_some(stored.version))
+}
+
+/// A cell's state as read from its object.
+pub fn state_of(ctx: &Context, table: &TableInWork, job: &CellJob, base: &StoredCell) -> CellState {
+    let (min_time, max_time) = base.time_range();
+    let known = ctx.snapshot.cells.get(&job.key).filter(|c| c.fingerprint == base.footer.fingerprint);
+    let schema = if table.schema.same_as(base.schema()) { table.schema.fingerprint() } else { String::new() };
+    CellState {
+        key: job.key.clone(),
+        slots: base.footer.slots,
+        e_tag: base.version.e_tag.clone(),
+        version: base.version.version.clone(),
+        size: base.size(),
+        rows: base.rows(),
+        min_time,
+        max_time,
+        fingerprint: base.footer.fingerprint.clone(),
+        schema,
+        written_at: known.map_or(ctx.now, |c| c.written_at),
+    }
+}

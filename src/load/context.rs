@@ -1,0 +1,114 @@
+//! What every part of a pass shares.
+
+use super::bucket::Bucket;
+use super::watch::{Progress, Stop};
+use crate::currents::{Limits, SchemaCache};
+use crate::table::Definitions;
+use crate::warehouse::{Snapshot, Store};
+use chrono::{DateTime, Utc};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::Semaphore;
+
+/// What to do with columns and event types that no definition knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ColumnPolicy {
+    /// They become columns and tables.
+    #[default]
+    Evolve,
+    /// Their values stay in `_extra`.
+    Rescue,
+    /// Nothing of that event type is loaded, and the pass ends with exit code 7.
+    Freeze,
+}
+
+/// How a pass behaves; every field can be set in the configuration.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// See [`ColumnPolicy`].
+    pub columns: ColumnPolicy,
+    /// Days on either side of a cell's day in which an id is looked for.
+    pub dedupe_window: u32,
+    /// Bytes a pass may rewrite to give older cells newer columns.
+    pub schema_budget: u64,
+    /// Bytes an object should stay under.
+    pub target_object_size: u64,
+    /// Bytes of memory a pass may use, about.
+    pub memory: usize,
+    /// Tables built at once.
+    pub workers: usize,
+    /// Files fetched ahead per table.
+    pub prefetch: usize,
+    /// How far behind a prefix's newest hour its listing begins.
+    pub lateness: chrono::Duration,
+    /// Log entries between checkpoints.
+    pub checkpoint_every: u64,
+    /// What a file may hold at most.
+    pub limits: Limits,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            columns: ColumnPolicy::default(),
+            dedupe_window: 7,
+            schema_budget: 1 << 30,
+            target_object_size: 512 << 20,
+            memory: 2 << 30,
+            workers: std::thread::available_parallelism().map_or(2, |n| n.get()),
+            prefetch: 8,
+            lateness: chrono::Duration::hours(48),
+            checkpoint_every: crate::warehouse::checkpoint::EVERY,
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl Settings {
+    /// Bytes of decoded rows one cell may gather before they are sorted and written.
+    pub fn chunk_bytes(&self) -> usize {
+        // Sorting copies the rows once and encoding holds a row group: a third of a worker's share.
+        (self.memory / self.workers.max(1) / 3).max(1 << 20)
+    }
+
+    /// Ids one table may remember.
+    pub fn ids_held(&self) -> usize {
+        // A set of 16-byte ids at worst half full.
+        self.memory / self.workers.max(1) / 4 / 40
+    }
+}
+
+/// What every part of one pass shares.
+pub struct Context {
+    pub(super) store: Store,
+    pub(super) bucket: Bucket,
+    pub(super) definitions: Arc<Definitions>,
+    pub(super) settings: Settings,
+    pub(super) snapshot: Arc<Snapshot>,
+    pub(super) schemas: Arc<SchemaCache>,
+    pub(super) progress: Arc<Progress>,
+    pub(super) stop: Arc<Stop>,
+    pub(super) now: DateTime<Utc>,
+    pub(super) rebuild: bool,
+    /// MiB of memory not in use.
+    pub(super) memory: Semaphore,
+    /// What is left of [`Settings::schema_budget`].
+    pub(super) realign_budget: AtomicU64,
+}
+
+impl Context {
+    /// Waits until memory for decoding about `bytes` of files and cells is free; it is given back on drop.
+    pub(super) async fn reserve(&self, bytes: u64) -> Option<tokio::sync::SemaphorePermit<'_>> {
+        /// Decoded rows and their encoding take about this many times the bytes of their files.
+        const SWELLS: u64 = 6;
+        // One chunk at a time is held of a large cell, beside the object being written.
+        let most = (self.settings.memory / self.settings.workers.max(1)) as u64;
+        let mib = ((bytes * SWELLS).min(most) >> 20).clamp(1, (self.settings.memory as u64 >> 20).max(1));
+        self.memory.acquire_many(mib as u32).await.ok()
+    }
+
+    /// Takes `bytes` out of the budget for rewriting older cells; false when it does not reach.
+    pub(super) fn may_realign(&self, bytes: u64) -> bool {
+        self.realign_budget.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(bytes)).is_ok()
+    }
+}

@@ -1,0 +1,87 @@
+//! From shares to fates: puts together what each table says of a file into the file's line in the ledger.
+
+use super::cell_build::FilePart;
+use super::plan::{Plan, PlannedFile};
+use crate::warehouse::{Fate, FileState};
+use chrono::{DateTime, Utc};
+use std::collections::HashMap;
+
+/// Files of a pass, and what is known of each so far.
+pub struct Ledger {
+    files: HashMap<String, Entry>,
+}
+
+#[derive(Default)]
+struct Entry {
+    /// In how many tables' work the file is.
+    expected: usize,
+    parts: Vec<FilePart>,
+}
+
+impl Ledger {
+    /// A ledger that waits for every planned file.
+    pub fn expecting(plan: &Plan) -> Ledger {
+        let mut files: HashMap<String, Entry> = HashMap::new();
+        for file in plan.days.values().flat_map(|d| &d.files) {
+            files.entry(file.listed.key.clone()).or_default().expected += 1;
+        }
+        Ledger { files }
+    }
+
+    /// Files that belong to no table.
+    pub fn nowhere(&mut self, parts: Vec<FilePart>) {
+        for part in parts {
+            let entry = self.files.entry(part.file.key.clone()).or_default();
+            entry.expected += 1;
+            entry.parts.push(part);
+        }
+    }
+
+    /// A table's shares.
+    pub fn take(&mut self, parts: Vec<FilePart>) {
+        for part in parts {
+            self.files.entry(part.file.key.clone()).or_default().parts.push(part);
+        }
+    }
+
+    /// The lines of all files that are wholly done: every table has its share, all of the same version. The others
+    /// stay unknown, and the next pass finds them.
+    pub fn files(self, plan: &Plan, now: DateTime<Utc>) -> Vec<FileState> {
+        let mut planned: HashMap<&str, &PlannedFile> = HashMap::new();
+        for file in plan.days.values().flat_map(|d| &d.files) {
+            planned.insert(&file.listed.key, file);
+        }
+        let mut done: Vec<FileState> = self
+            .files
+            .into_iter()
+            .filter(|(key, entry)| entry.parts.len() == entry.expected && !plan.partial.contains(key))
+            .filter_map(|(key, entry)| state(&key, entry.parts, planned.get(key.as_str()).copied(), now))
+            .collect();
+        done.sort_by(|a, b| a.key.cmp(&b.key));
+        done
+    }
+}
+
+fn state(key: &str, parts: Vec<FilePart>, planned: Option<&PlannedFile>, now: DateTime<Utc>) -> Option<FileState> {
+    let first = parts.first()?;
+    if parts.iter().any(|p| p.file.e_tag != first.file.e_tag || p.file.size != first.file.size) {
+        return None;
+    }
+    let worst = parts.iter().find(|p| p.fate != Fate::Loaded).unwrap_or(first);
+    let sum = |count: fn(&FilePart) -> u64| parts.iter().map(count).sum();
+    Some(FileState {
+        key: key.to_string(),
+        e_tag: first.file.e_tag.clone(),
+        size: first.file.size,
+        modified: first.modified,
+        fate: worst.fate,
+        reason: worst.reason.clone(),
+        event_type: planned.and_then(|f| f.source.event_type.as_ref()).map(|t| t.as_str().to_string()),
+        hour: planned.map(|f| f.hour.to_string()).unwrap_or_default(),
+        read: sum(|p| p.file.read),
+        new: sum(|p| p.file.new),
+        duplicates: sum(|p| p.file.duplicates),
+        rejected: sum(|p| p.file.rejected),
+        loaded_at: now,
+    })
+}

@@ -1,0 +1,348 @@
+//! One pass, top to bottom: snapshot, list, plan, build, publish, commit.
+
+use super::bucket::Bucket;
+use super::context::{Context, Settings};
+use super::ledger::Ledger;
+use super::plan::{Plan, Scope, plan};
+use super::report::LoadReport;
+use super::restate::restate;
+use super::route::route;
+use super::table_build::{TableOutcome, build_table};
+use super::watch::{Progress, Stop};
+use crate::currents::{QueueHour, SchemaCache};
+use crate::error::{Error, Kind, Result};
+use crate::table::Definitions;
+use crate::warehouse::lock::WriterLock;
+use crate::warehouse::log::{self, FORMAT};
+use crate::warehouse::{Counters, LoadSummary, LogEntry, Snapshot, Store, cell::TABLES, checkpoint, dataset};
+use chrono::{DateTime, NaiveDate, Timelike, Utc};
+use futures::StreamExt;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+
+/// How often a pass plans again after losing the race for the log.
+const RACES: usize = 8;
+
+/// What one pass is asked to do.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// Which files.
+    pub scope: Scope,
+    /// List everything, not only what may be new.
+    pub full: bool,
+}
+
+/// A source, a warehouse, and how to get from one to the other.
+pub struct Loader {
+    store: Store,
+    bucket: Bucket,
+    definitions: Arc<Definitions>,
+    settings: Settings,
+    schemas: Arc<SchemaCache>,
+    patience: Duration,
+}
+
+/// Reads the clock; given by the caller, so that a pass can be replayed.
+pub type Clock<'a> = &'a (dyn Fn() -> DateTime<Utc> + Sync);
+
+impl Loader {
+    /// A loader. `patience`: how long to wait for another writer on a local disk.
+    pub fn new(
+        store: Store,
+        bucket: Bucket,
+        definitions: Arc<Definitions>,
+        settings: Settings,
+        patience: Duration,
+    ) -> Loader {
+        Loader { store, bucket, definitions, settings, schemas: Arc::new(SchemaCache::default()), patience }
+    }
+
+    /// What a pass would do. Writes nothing.
+    pub async fn plan(&self, request: &Request) -> Result<(Snapshot, Plan)> {
+        dataset::read(&self.store).await?;
+        let snapshot = Snapshot::open(&self.store).await?;
+        let (plan, _) = self.list_and_plan(&snapshot, request).await?;
+        Ok((snapshot, plan))
+    }
+
+    /// Does it.
+    pub async fn pass(
+        &self,
+        request: &Request,
+        clock: Clock<'_>,
+        stop: Arc<Stop>,
+        progress: Arc<Progress>,
+    ) -> Result<LoadReport> {
+        let lock = WriterLock::take(&self.store, self.patience).await?;
+        lock.sweep(&self.store);
+        let started = clock();
+        let mut warnings = Vec::new();
+        if dataset::read(&self.store).await?.is_none() {
+            self.recover(started, &mut warnings).await?;
+        }
+        dataset::open(&self.store).await?;
+        for _ in 0..RACES {
+            let snapshot = Arc::new(Snapshot::open(&self.store).await?);
+            let mut report = LoadReport {
+                started,
+                source: self.bucket.address().to_string(),
+                warehouse: self.store.url().to_string(),
+                warnings: warnings.clone(),
+                ..LoadReport::default()
+            };
+            let entry = self.work(&snapshot, request, &stop, &progress, &mut report).await?;
+            report.finished = clock();
+            let Some(mut entry) = entry else { return Ok(report) };
+            entry.load.finished = report.finished;
+            if let Some(after) = self.commit(&snapshot, &entry).await? {
+                report.seq = Some(after.seq);
+                if after.seq.is_multiple_of(self.settings.checkpoint_every.max(1)) {
+                    checkpoint::write(&self.store, &after).await?;
+                }
+                return Ok(report);
+            }
+        }
+        Err(Error::new(Kind::Conflict, format!("other writers keep committing to {}", self.store.url()))
+            .hint("let one loader at a time write; what this pass built is kept and found by the next"))
+    }
+
+    /// Without `meta/` but with cells: the log is made anew from their footers.
+    async fn recover(&self, now: DateTime<Utc>, warnings: &mut Vec<String>) -> Result<()> {
+        if self.store.list(TABLES, None).await?.is_empty() {
+            return Ok(());
+        }
+        let entry = restate(&self.store, &self.definitions, now).await?;
+        warnings
+            .push(format!("meta/ was missing: the log was made anew from the footers of {} cells", entry.cells.len()));
+        let seq = Snapshot::open(&self.store).await?.seq + 1;
+        log::append(&self.store, seq, &entry).await?;
+        Ok(())
+    }
+
+    async fn list_and_plan(&self, snapshot: &Snapshot, request: &Request) -> Result<(Plan, Vec<String>)> {
+        let everything = request.full || request.scope.rebuild || request.scope.retry_quarantined;
+        let from = request.scope.from;
+        let bound = |prefix: &str| -> Option<QueueHour> {
+            if everything || from.is_some() {
+                return from;
+            }
+            let newest = snapshot.watermarks.get(prefix)?;
+            let moment = newest.date.and_hms_opt(newest.hour.into(), 0, 0)? - self.settings.lateness;
+            Some(QueueHour { date: moment.date(), hour: moment.hour() as u8 })
+        };
+        let listing = self.bucket.list(&bound).await?;
+        let plan = plan(&listing.objects, snapshot, &request.scope, self.settings.target_object_size);
+        Ok((plan, listing.unreadable))
+    }
+
+    async fn work(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        request: &Request,
+        stop: &Arc<Stop>,
+        progress: &Arc<Progress>,
+        report: &mut LoadReport,
+    ) -> Result<Option<LogEntry>> {
+        let (mut plan, unreadable) = self.list_and_plan(snapshot, request).await?;
+        let ctx = Arc::new(Context {
+            store: self.store.clone(),
+            bucket: self.bucket.clone(),
+            definitions: self.definitions.clone(),
+            settings: self.settings.clone(),
+            snapshot: snapshot.clone(),
+            schemas: self.schemas.clone(),
+            progress: progress.clone(),
+            stop: stop.clone(),
+            now: report.started,
+            rebuild: request.scope.rebuild,
+            memory: Semaphore::new((self.settings.memory >> 20).clamp(1, Semaphore::MAX_PERMITS)),
+            realign_budget: AtomicU64::new(self.settings.schema_budget),
+        });
+        let nowhere = route(&ctx, &mut plan, &request.scope).await?;
+        progress.files.store(plan.file_count() as u64, Ordering::Relaxed);
+        note_plan(&plan, unreadable, report);
+
+        let mut ledger = Ledger::expecting(&plan);
+        ledger.nowhere(nowhere);
+        let outcomes = self.build(&ctx, &plan).await;
+        let mut error = None;
+        let mut cells = Vec::new();
+        for (table, outcome) in outcomes {
+            note_outcome(&table, &outcome, report);
+            ledger.take(outcome.parts);
+            cells.extend(outcome.cells);
+            report.schema_changes.extend(outcome.change);
+            error = error.or(outcome.error);
+        }
+        let files = ledger.files(&plan, report.started);
+        note_files(&files, progress, report);
+        let whole = error.is_none() && plan.partial.is_empty();
+        let watermarks = if whole { watermarks(&plan, snapshot, request, report.started) } else { BTreeMap::new() };
+        report.error = error;
+        report.behind = behind(snapshot, &cells, &report.schema_changes, &self.definitions);
+        if files.is_empty() && cells.is_empty() && report.schema_changes.is_empty() && watermarks.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(LogEntry {
+            format: FORMAT,
+            id: format!("{}-{:x}", report.started.timestamp_micros(), std::process::id()),
+            load: LoadSummary {
+                seq: 0,
+                started: report.started,
+                finished: report.started,
+                source: report.source.clone(),
+                eddyline: env!("CARGO_PKG_VERSION").into(),
+                counters: report.counters.clone(),
+            },
+            files,
+            cells,
+            schema_changes: report.schema_changes.clone(),
+            watermarks,
+            restates: false,
+        }))
+    }
+
+    /// Builds every table, a few at once, the largest first.
+    async fn build(&self, ctx: &Arc<Context>, plan: &Plan) -> Vec<(String, TableOutcome)> {
+        let mut tables: BTreeMap<String, BTreeMap<NaiveDate, super::plan::DayPlan>> = BTreeMap::new();
+        for ((table, day), work) in &plan.days {
+            tables.entry(table.clone()).or_default().insert(*day, work.clone());
+        }
+        // Tables without new files may have cells that still lack columns.
+        for (key, cell) in &ctx.snapshot.cells {
+            if !tables.contains_key(&key.table)
+                && cell.schema != ctx.snapshot.schema(&key.table, &ctx.definitions).fingerprint()
+            {
+                tables.entry(key.table.clone()).or_default();
+            }
+        }
+        let size = |days: &BTreeMap<NaiveDate, super::plan::DayPlan>| -> u64 {
+            days.values().flat_map(|d| &d.files).map(|f| f.listed.size).sum()
+        };
+        let mut tables: Vec<_> = tables.into_iter().collect();
+        tables.sort_by_key(|(name, days)| (std::cmp::Reverse(size(days)), name.clone()));
+        let work = tables.into_iter().map(|(table, days)| {
+            let ctx = ctx.clone();
+            let event_type = plan.event_types.get(&table).cloned();
+            let name = table.clone();
+            let task = tokio::spawn(async move { build_table(&ctx, &name, event_type.as_ref(), days).await });
+            async move {
+                let outcome = task.await.unwrap_or_else(|e| TableOutcome {
+                    error: Some(Error::failed(format!("building {table} ended unexpectedly")).because(e)),
+                    ..TableOutcome::default()
+                });
+                (table, outcome)
+            }
+        });
+        let mut outcomes: Vec<_> =
+            futures::stream::iter(work).buffer_unordered(self.settings.workers.max(1)).collect().await;
+        outcomes.sort_by(|a, b| a.0.cmp(&b.0));
+        outcomes
+    }
+
+    /// Appends the entry. `None`: another writer touched the same tables, so everything must be planned again.
+    async fn commit(&self, snapshot: &Snapshot, entry: &LogEntry) -> Result<Option<Snapshot>> {
+        let mut after = snapshot.clone();
+        loop {
+            let seq = after.seq + 1;
+            if log::append(&self.store, seq, entry).await? {
+                after.fold(seq, entry.clone());
+                return Ok(Some(after));
+            }
+            let theirs = log::read_entry(&self.store, seq).await?;
+            let same_table = |c: &crate::warehouse::CellState| entry.cells.iter().any(|o| o.key.table == c.key.table);
+            if theirs.restates || theirs.cells.iter().any(same_table) {
+                return Ok(None);
+            }
+            after.fold(seq, theirs);
+        }
+    }
+}
+
+fn note_plan(plan: &Plan, unreadable: Vec<String>, report: &mut LoadReport) {
+    report.known = plan.known;
+    report.still_quarantined = plan.still_quarantined;
+    report.counters.listed = plan.listed;
+    for (reason, (count, example)) in &plan.ignored {
+        report.counters.ignored.insert(reason.to_string(), *count);
+        report.ignored_examples.insert(reason.to_string(), example.clone());
+    }
+    if let Some(first) = unreadable.first() {
+        let reason = "names that are no UTF-8".to_string();
+        report.ignored_examples.insert(reason.clone(), first.clone());
+        report.counters.ignored.insert(reason, unreadable.len() as u64);
+    }
+}
+
+fn note_outcome(table: &str, outcome: &TableOutcome, report: &mut LoadReport) {
+    let counters: &mut Counters = &mut report.counters;
+    counters.cells += outcome.written.0;
+    counters.realigned += outcome.written.1;
+    counters.written += outcome.written.2;
+    for (column, count) in &outcome.misfits {
+        counters.misfits += count;
+        *report.misfits.entry(format!("{table}.{column}")).or_default() += count;
+    }
+    for part in &outcome.parts {
+        let counts = report.tables.entry(table.to_string()).or_default();
+        counts.files += 1;
+        counts.new += part.file.new;
+        counts.duplicates += part.file.duplicates;
+        counts.rejected += part.file.rejected;
+    }
+}
+
+fn note_files(files: &[crate::warehouse::FileState], progress: &Progress, report: &mut LoadReport) {
+    use crate::warehouse::Fate;
+    let counters = &mut report.counters;
+    counters.bytes = progress.bytes.load(Ordering::Relaxed);
+    for file in files {
+        counters.files += 1;
+        counters.read += file.read;
+        counters.new += file.new;
+        counters.duplicates += file.duplicates;
+        counters.rejected += file.rejected;
+        match file.fate {
+            Fate::Quarantined => {
+                counters.quarantined += 1;
+                report.quarantined.push((file.key.clone(), file.reason.clone()));
+            }
+            Fate::Vanished => counters.vanished += 1,
+            Fate::Loaded => {}
+        }
+    }
+}
+
+/// The watermarks this pass moves: only forward, only where everything up to there was looked at.
+fn watermarks(plan: &Plan, snapshot: &Snapshot, request: &Request, now: DateTime<Utc>) -> BTreeMap<String, String> {
+    if request.scope.from.is_some() {
+        return BTreeMap::new();
+    }
+    // A key with a date far ahead must not hide the hours until then.
+    let latest = QueueHour { date: now.date_naive(), hour: now.hour() as u8 };
+    plan.newest
+        .iter()
+        .filter(|(prefix, hour)| **hour <= latest && snapshot.watermarks.get(*prefix).is_none_or(|old| *hour > old))
+        .map(|(prefix, hour)| (prefix.clone(), hour.to_string()))
+        .collect()
+}
+
+/// How many cells lack columns their table has once the pass is committed.
+fn behind(
+    snapshot: &Snapshot,
+    cells: &[crate::warehouse::CellState],
+    changes: &[crate::warehouse::SchemaChange],
+    definitions: &Definitions,
+) -> u64 {
+    let mut after = Snapshot { cells: snapshot.cells.clone(), tables: snapshot.tables.clone(), ..Snapshot::default() };
+    for cell in cells {
+        after.cells.insert(cell.key.clone(), cell.clone());
+    }
+    for change in changes {
+        after.tables.entry(change.table.clone()).or_default().discovered.extend(change.columns.iter().cloned());
+    }
+    after.cells_behind(definitions)
+}

@@ -1,0 +1,171 @@
+//! The set a cell is: ids it holds, rows that wait to be admitted. Pure.
+
+use super::dedupe::{IdSet, keys_of};
+use crate::error::{Error, Result};
+use crate::table::SOURCE_FILE;
+use arrow::array::{AsArray, BooleanArray, RecordBatch};
+use arrow::compute::filter_record_batch;
+use std::collections::HashMap;
+
+/// See the module.
+#[derive(Default)]
+pub struct Mix {
+    ids: IdSet,
+    waiting: Vec<(usize, RecordBatch)>,
+    waiting_bytes: usize,
+    /// Duplicates within the cell, by file, not yet reported.
+    duplicates: HashMap<usize, u64>,
+    admitted: u64,
+}
+
+/// What was admitted.
+pub struct Admitted {
+    /// The rows, in the order they were offered.
+    pub batches: Vec<RecordBatch>,
+    /// Per file: (its number, rows admitted, duplicates).
+    pub counts: Vec<(usize, u64, u64)>,
+}
+
+impl Mix {
+    /// Ids the cell has already.
+    pub fn hold(&mut self, ids: impl Iterator<Item = u128>) {
+        self.ids.extend(ids);
+    }
+
+    /// Offers rows of file number `file`. Those whose id the cell has are duplicates; the first of several wins.
+    pub fn offer(&mut self, file: usize, batch: &RecordBatch) -> Result<()> {
+        let keep: Vec<bool> = keys_of(batch).into_iter().map(|id| self.ids.insert(id)).collect();
+        let kept = keep.iter().filter(|k| **k).count();
+        *self.duplicates.entry(file).or_default() += (batch.num_rows() - kept) as u64;
+        if kept == 0 {
+            return Ok(());
+        }
+        let batch = if kept == batch.num_rows() { batch.clone() } else { filtered(batch, keep)? };
+        self.waiting_bytes += batch.get_array_memory_size();
+        self.waiting.push((file, batch));
+        Ok(())
+    }
+
+    /// Bytes of rows that wait.
+    pub fn waiting_bytes(&self) -> usize {
+        self.waiting_bytes
+    }
+
+    /// Rows that wait.
+    pub fn waiting(&self) -> Vec<RecordBatch> {
+        self.waiting.iter().map(|(_, batch)| batch.clone()).collect()
+    }
+
+    /// Admits what waits, except ids stored elsewhere.
+    pub fn admit(&mut self, elsewhere: &IdSet) -> Result<Admitted> {
+        let mut counts: HashMap<usize, (u64, u64)> =
+            self.duplicates.drain().map(|(file, duplicates)| (file, (0, duplicates))).collect();
+        let mut batches = Vec::with_capacity(self.waiting.len());
+        for (file, batch) in self.waiting.drain(..) {
+            let before = batch.num_rows();
+            let batch = if elsewhere.is_empty() {
+                batch
+            } else {
+                let keep: Vec<bool> = keys_of(&batch).iter().map(|id| !elsewhere.contains(id)).collect();
+                if keep.contains(&false) { filtered(&batch, keep)? } else { batch }
+            };
+            let count = counts.entry(file).or_default();
+            count.0 += batch.num_rows() as u64;
+            count.1 += (before - batch.num_rows()) as u64;
+            self.admitted += batch.num_rows() as u64;
+            if batch.num_rows() > 0 {
+                batches.push(batch);
+            }
+        }
+        self.waiting_bytes = 0;
+        for id in elsewhere {
+            // Stored elsewhere, so not here: neighbours built later must not think so.
+            self.ids.remove(id);
+        }
+        Ok(Admitted { batches, counts: counts.into_iter().map(|(file, (new, dup))| (file, new, dup)).collect() })
+    }
+
+    /// Rows admitted so far.
+    pub fn admitted(&self) -> u64 {
+        self.admitted
+    }
+
+    /// The rows of the stored cell that stay: all but `dropped`; when rebuilding, those no file brought again.
+    /// Rows that leave are counted by their source file.
+    pub fn keep_of_base(
+        &mut self,
+        batch: &RecordBatch,
+        rebuild: bool,
+        dropped: &IdSet,
+        left_out: &mut HashMap<String, u64>,
+    ) -> Result<RecordBatch> {
+        if !rebuild && dropped.is_empty() {
+            return Ok(batch.clone());
+        }
+        let keep: Vec<bool> = keys_of(batch)
+            .into_iter()
+            .map(|id| if rebuild { self.ids.insert(id) } else { !dropped.contains(&id) })
+            .collect();
+        let sources = batch.column_by_name(SOURCE_FILE).and_then(|c| c.as_string_opt::<i32>());
+        for (row, _) in keep.iter().enumerate().filter(|(_, kept)| !**kept) {
+            let source = sources.map_or("", |s| s.value(row));
+            *left_out.entry(source.to_string()).or_default() += 1;
+        }
+        for id in dropped {
+            self.ids.remove(id);
+        }
+        filtered(batch, keep)
+    }
+
+    /// The ids of the cell.
+    pub fn into_ids(self) -> IdSet {
+        self.ids
+    }
+}
+
+fn filtered(batch: &RecordBatch, keep: Vec<bool>) -> Result<RecordBatch> {
+    filter_record_batch(batch, &BooleanArray::from(keep))
+        .map_err(|e| Error::failed("cannot drop duplicates").because(e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::dedupe::id_key;
+    use super::*;
+    use arrow::array::StringArray;
+    use std::sync::Arc;
+
+    fn batch(ids: &[&str]) -> RecordBatch {
+        let files = StringArray::from(vec!["f"; ids.len()]);
+        RecordBatch::try_from_iter([
+            ("id", Arc::new(StringArray::from(ids.to_vec())) as _),
+            (SOURCE_FILE, Arc::new(files) as _),
+        ])
+        .unwrap()
+    }
+
+    #[test]
+    fn the_first_of_several_wins_and_every_record_is_counted() {
+        let mut mix = Mix::default();
+        mix.hold(["old"].into_iter().map(id_key));
+        mix.offer(0, &batch(&["a", "old", "b", "a"])).unwrap();
+        mix.offer(1, &batch(&["b", "c"])).unwrap();
+        let elsewhere: IdSet = [id_key("c")].into_iter().collect();
+        let mut admitted = mix.admit(&elsewhere).unwrap();
+        admitted.counts.sort();
+        assert_eq!(admitted.counts, [(0, 2, 2), (1, 0, 2)]);
+        assert_eq!(mix.admitted(), 2);
+        assert!(!mix.into_ids().contains(&id_key("c")));
+    }
+
+    #[test]
+    fn when_rebuilding_rows_nobody_brings_again_stay() {
+        let mut mix = Mix::default();
+        mix.offer(0, &batch(&["a"])).unwrap();
+        mix.admit(&IdSet::default()).unwrap();
+        let mut left = HashMap::new();
+        let kept = mix.keep_of_base(&batch(&["a", "gone"]), true, &IdSet::default(), &mut left).unwrap();
+        assert_eq!(kept.num_rows(), 1);
+        assert_eq!(left["f"], 1);
+    }
+}

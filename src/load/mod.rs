@@ -1,0 +1,25 @@
+//! The way in: from a listing of the bucket to committed cells. Knows nothing of SQL.
+
+mod bucket;
+mod cell_build;
+mod context;
+mod dedupe;
+mod ledger;
+mod loader;
+mod mix;
+mod plan;
+mod read;
+mod report;
+mod restate;
+mod route;
+mod table_build;
+mod watch;
+
+pub use bucket::{Bucket, Listed};
+pub use context::{ColumnPolicy, Settings};
+pub use dedupe::{IdSet, id_key};
+pub use loader::{Clock, Loader, Request};
+pub use plan::{Plan, Scope};
+pub use report::{LoadReport, bytes, number, plan_text};
+pub use restate::restate;
+pub use watch::{Progress, Stop};

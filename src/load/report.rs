@@ -1,0 +1,193 @@
+//! What a pass did, for a person and for a program. Names files and columns, never a row's value.
+
+use super::plan::Plan;
+use crate::error::Error;
+use crate::warehouse::{Counters, SchemaChange};
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// How many names a text report lists before it says how many more there are.
+const NAMED: usize = 10;
+
+/// What a pass did.
+#[derive(Debug, Default, Serialize)]
+pub struct LoadReport {
+    /// The log entry it made; absent when there was nothing to commit.
+    pub seq: Option<u64>,
+    /// When it began.
+    pub started: DateTime<Utc>,
+    /// When it ended.
+    pub finished: DateTime<Utc>,
+    /// The source's address.
+    pub source: String,
+    /// The warehouse's address.
+    pub warehouse: String,
+    /// Its counters.
+    pub counters: Counters,
+    /// Objects that were known already.
+    pub known: u64,
+    /// By table: files, rows stored, duplicates, rejected records.
+    pub tables: BTreeMap<String, TableCounts>,
+    /// Tables and columns that are new.
+    pub schema_changes: Vec<SchemaChange>,
+    /// Files quarantined by this pass: key and reason.
+    pub quarantined: Vec<(String, String)>,
+    /// Files quarantined by earlier passes and still so.
+    pub still_quarantined: u64,
+    /// One key for each reason in `counters.ignored`.
+    pub ignored_examples: BTreeMap<String, String>,
+    /// Values kept in `_extra` because they do not fit their column, by table and column.
+    pub misfits: BTreeMap<String, u64>,
+    /// Cells that still lack newer columns.
+    pub behind: u64,
+    /// Things to know.
+    pub warnings: Vec<String>,
+    /// What ended the pass early; what was published before it is kept and committed.
+    #[serde(serialize_with = "shown")]
+    pub error: Option<Error>,
+}
+
+/// One table's share of a pass.
+#[derive(Debug, Default, Clone, Serialize)]
+pub struct TableCounts {
+    /// Files read.
+    pub files: u64,
+    /// Rows stored.
+    pub new: u64,
+    /// Duplicates dropped.
+    pub duplicates: u64,
+    /// Records rejected.
+    pub rejected: u64,
+}
+
+fn shown<S: serde::Serializer>(error: &Option<Error>, to: S) -> Result<S::Ok, S::Error> {
+    match error {
+        Some(error) => to.serialize_some(&error.show()),
+        None => to.serialize_none(),
+    }
+}
+
+impl LoadReport {
+    /// The report as text, several lines.
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        let c = &self.counters;
+        if self.seq.is_none() && c.files == 0 {
+            let _ = writeln!(out, "nothing new: {} objects listed, {} known", number(c.listed), number(self.known));
+        } else {
+            let seconds = (self.finished - self.started).num_milliseconds() as f64 / 1000.0;
+            let _ = writeln!(out, "loaded {} files ({}) in {seconds:.1} s", number(c.files), bytes(c.bytes));
+            let _ = writeln!(out, "  records     {:>14}", number(c.read));
+            let _ = writeln!(out, "  stored      {:>14}  in {} tables", number(c.new), self.tables.len());
+            let _ = writeln!(out, "  duplicates  {:>14}", number(c.duplicates));
+            let _ = writeln!(out, "  rejected    {:>14}", number(c.rejected));
+            let _ = writeln!(out, "  cells       {:>14}  ({} written)", number(c.cells), bytes(c.written));
+            if c.realigned > 0 {
+                let _ = writeln!(out, "  realigned   {:>14}  cells gained newer columns", number(c.realigned));
+            }
+        }
+        self.notes(&mut out);
+        out
+    }
+
+    fn notes(&self, out: &mut String) {
+        for change in &self.schema_changes {
+            let name = change.event_type.as_deref().unwrap_or(&change.table);
+            let columns: Vec<String> = change.columns.iter().map(|c| format!("{} {}", c.name, c.kind)).collect();
+            let _ = match columns.is_empty() {
+                true => writeln!(out, "new table: {name}"),
+                false => writeln!(out, "new columns: {name}: {}", columns.join(", ")),
+            };
+        }
+        for (column, count) in &self.misfits {
+            let _ = writeln!(out, "kept in _extra: {} values of {column} do not fit the column's type", number(*count));
+        }
+        for (reason, count) in &self.counters.ignored {
+            let example = self.ignored_examples.get(reason).map_or("", String::as_str);
+            let _ = writeln!(out, "ignored: {} {reason}, such as {example}", number(*count));
+        }
+        for (key, reason) in self.quarantined.iter().take(NAMED) {
+            let _ = writeln!(out, "quarantined: {key}: {reason}");
+        }
+        if self.quarantined.len() > NAMED {
+            let _ = writeln!(out, "quarantined: {} more", self.quarantined.len() - NAMED);
+        }
+        if self.still_quarantined > 0 {
+            let _ = writeln!(out, "still quarantined: {} files of earlier passes", number(self.still_quarantined));
+        }
+        if !self.quarantined.is_empty() || self.still_quarantined > 0 {
+            let _ = writeln!(out, "  see: SELECT * FROM system.quarantine; try again with --retry-quarantined");
+        }
+        if self.counters.rejected > 0 {
+            let _ = writeln!(out, "  see: SELECT * FROM system.rejects");
+        }
+        if self.behind > 0 {
+            let _ =
+                writeln!(out, "behind: {} cells lack newer columns; coming passes rewrite them", number(self.behind));
+        }
+        for warning in &self.warnings {
+            let _ = writeln!(out, "warning: {warning}");
+        }
+    }
+}
+
+/// A plan as text: what `eddyline plan` prints.
+pub fn plan_text(plan: &Plan, known_files: u64) -> String {
+    let mut out = String::new();
+    let _ = writeln!(
+        out,
+        "{} objects listed: {} to load ({}), {} known, {} out of scope",
+        number(plan.listed),
+        number(plan.file_count() as u64),
+        bytes(plan.byte_count()),
+        number(plan.known),
+        number(plan.out_of_scope),
+    );
+    let _ = writeln!(out, "{} files in the ledger", number(known_files));
+    for (cell, files, size) in plan.cells() {
+        let _ = writeln!(out, "  {}  {files} files, {}", cell.path(), bytes(size));
+    }
+    if !plan.unrouted.is_empty() {
+        let _ = writeln!(out, "  {} files to look into: their keys do not say all they hold", plan.unrouted.len());
+    }
+    for (reason, (count, example)) in &plan.ignored {
+        let _ = writeln!(out, "ignored: {} {reason}, such as {example}", number(*count));
+    }
+    if plan.still_quarantined > 0 {
+        let _ = writeln!(out, "still quarantined: {} files of earlier passes", number(plan.still_quarantined));
+    }
+    out
+}
+
+/// A count with thin groups: 1,234,567.
+pub fn number(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A size in bytes, for people.
+pub fn bytes(n: u64) -> String {
+    indicatif::HumanBytes(n).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped() {
+        assert_eq!(number(0), "0");
+        assert_eq!(number(999), "999");
+        assert_eq!(number(1_000), "1,000");
+        assert_eq!(number(1_234_567), "1,234,567");
+    }
+}

@@ -1,0 +1,50 @@
+//! Files whose key does not say what they hold: looks inside and gives each to the tables of its event types.
+
+use super::cell_build::FilePart;
+use super::context::Context;
+use super::plan::{Plan, Scope};
+use super::read::{Unroutable, event_types_in};
+use crate::error::{Error, Result};
+use crate::warehouse::Fate;
+use futures::StreamExt;
+
+/// Routes `plan.unrouted` into `plan.days`. Returns the files that belong nowhere.
+pub async fn route(ctx: &Context, plan: &mut Plan, scope: &Scope) -> Result<Vec<FilePart>> {
+    let unrouted = std::mem::take(&mut plan.unrouted);
+    let mut nowhere = Vec::new();
+    let mut looks = futures::stream::iter(unrouted)
+        .map(|file| async move {
+            let types = event_types_in(ctx, &file).await;
+            (file, types)
+        })
+        .buffered(ctx.settings.prefetch);
+    while let Some((file, types)) = looks.next().await {
+        if let Some(kind) = ctx.stop.requested() {
+            return Err(Error::new(kind, "stopped while looking into files"));
+        }
+        match types? {
+            Ok(types) => {
+                if !types.iter().all(|t| scope.wants(t)) {
+                    plan.partial.insert(file.listed.key.clone());
+                }
+                for (at, event_type) in types.into_iter().filter(|t| scope.wants(t)).enumerate() {
+                    let mut file = file.clone();
+                    file.owns_strays = at == 0;
+                    plan.route(&event_type, file, &ctx.snapshot, ctx.settings.target_object_size);
+                }
+            }
+            Err(Unroutable::Vanished) => {
+                let e_tag = file.listed.e_tag.clone();
+                nowhere.push(FilePart::unread(&file, e_tag, file.listed.size, Fate::Vanished, String::new()));
+            }
+            Err(Unroutable::Damaged(reason, listed)) => {
+                nowhere.push(FilePart::unread(&file, listed.e_tag, listed.size, Fate::Quarantined, reason));
+            }
+        }
+    }
+    drop(looks);
+    for day in plan.days.values_mut() {
+        day.files.sort_by(|a, b| (a.hour, &a.listed.key).cmp(&(b.hour, &b.listed.key)));
+    }
+    Ok(nowhere)
+}

@@ -1,0 +1,185 @@
+//! All the work of one table in one pass: its cells, day by day, then older cells that lack newer columns.
+
+use super::cell_build::{BuiltCell, CellJob, FilePart, TableInWork, build_cell};
+use super::context::{ColumnPolicy, Context};
+use super::dedupe::Neighbours;
+use super::plan::DayPlan;
+use super::read::frozen;
+use crate::currents::EventType;
+use crate::error::Result;
+use crate::table::NewColumn;
+use crate::warehouse::{CellKey, CellState, SchemaChange, StoredCell};
+use chrono::NaiveDate;
+use std::collections::BTreeMap;
+
+/// What became of a table.
+#[derive(Default)]
+pub struct TableOutcome {
+    /// Files, with the day of their cell; a file with several event types is in several tables' outcomes.
+    pub parts: Vec<FilePart>,
+    /// Cells as they are now in the store, those the log does not know yet.
+    pub cells: Vec<CellState>,
+    /// Columns that joined.
+    pub change: Option<SchemaChange>,
+    /// Cells written, of those only to gain columns, and bytes.
+    pub written: (u64, u64, u64),
+    /// Values kept in `_extra`, by column.
+    pub misfits: BTreeMap<String, u64>,
+    /// What ended the table's work early.
+    pub error: Option<crate::error::Error>,
+}
+
+/// Builds what is planned for a table. An error ends this table's work; what was published before it is returned.
+pub async fn build_table(
+    ctx: &Context,
+    name: &str,
+    event_type: Option<&EventType>,
+    days: BTreeMap<NaiveDate, DayPlan>,
+) -> TableOutcome {
+    let mut outcome = TableOutcome::default();
+    if let Err(error) = work(ctx, name, event_type, days, &mut outcome).await {
+        outcome.error = Some(error);
+    }
+    outcome
+}
+
+async fn work(
+    ctx: &Context,
+    name: &str,
+    event_type: Option<&EventType>,
+    mut days: BTreeMap<NaiveDate, DayPlan>,
+    outcome: &mut TableOutcome,
+) -> Result<()> {
+    let is_new = ctx.definitions.table(name).is_none() && !ctx.snapshot.tables.contains_key(name);
+    if is_new && ctx.settings.columns == ColumnPolicy::Freeze {
+        return Err(frozen(name, "no definition knows this event type"));
+    }
+    let stored = stored_cells(ctx, name).await?;
+    adopt_slots(ctx, name, &stored, &mut days).await?;
+    let committed = stored.iter().map(|(key, (_, committed))| (key.clone(), *committed)).collect();
+    let window = i64::from(ctx.settings.dedupe_window);
+    let mut table = TableInWork {
+        schema: ctx.snapshot.schema(name, &ctx.definitions),
+        joined: Vec::new(),
+        neighbours: Neighbours::new(ctx.store.clone(), window, &committed, ctx.settings.ids_held()),
+    };
+    let result = build_days(ctx, &mut table, name, &days, &stored, outcome).await;
+    let result = match result {
+        Ok(()) => realign(ctx, &mut table, name, outcome).await,
+        failed => failed,
+    };
+    if is_new || !table.joined.is_empty() {
+        outcome.change = Some(SchemaChange {
+            table: name.to_string(),
+            event_type: event_type.map(|t| t.as_str().to_string()),
+            columns: std::mem::take(&mut table.joined) as Vec<NewColumn>,
+        });
+    }
+    result
+}
+
+async fn build_days(
+    ctx: &Context,
+    table: &mut TableInWork,
+    name: &str,
+    days: &BTreeMap<NaiveDate, DayPlan>,
+    stored: &BTreeMap<CellKey, (u64, bool)>,
+    outcome: &mut TableOutcome,
+) -> Result<()> {
+    for (day, plan) in days {
+        for (slot, files) in plan.by_slot() {
+            if let Some(kind) = ctx.stop.requested() {
+                return Err(crate::error::Error::new(kind, format!("stopped before {name} {day}")));
+            }
+            let key = CellKey { table: name.to_string(), queue_date: *day, slot };
+            let there = stored.get(&key).copied();
+            let bytes = files.iter().map(|f| f.listed.size).sum::<u64>() + there.map_or(0, |c| c.0 * 2);
+            let _memory = ctx.reserve(bytes).await;
+            let job = CellJob { uncommitted: there.is_some_and(|c| !c.1), key, slots: plan.slots, files };
+            let built = build_cell(ctx, table, &job).await?;
+            take(ctx, table, outcome, &job.key, built, false);
+        }
+    }
+    Ok(())
+}
+
+fn take(
+    ctx: &Context,
+    table: &mut TableInWork,
+    outcome: &mut TableOutcome,
+    key: &CellKey,
+    built: BuiltCell,
+    realigned: bool,
+) {
+    outcome.parts.extend(built.parts);
+    for (column, count) in built.misfits {
+        *outcome.misfits.entry(column).or_default() += count;
+    }
+    if built.written > 0 {
+        outcome.written.0 += 1;
+        outcome.written.1 += u64::from(realigned);
+        outcome.written.2 += built.written;
+    }
+    if let Some(state) = built.state {
+        if ctx.snapshot.cells.get(key).is_none_or(|known| *known != state) {
+            outcome.cells.retain(|c| c.key != state.key);
+            outcome.cells.push(state);
+        }
+        if !realigned {
+            table.neighbours.built(key, built.ids);
+        }
+    }
+}
+
+/// The table's cells in the store: size, and whether the log knows that version.
+async fn stored_cells(ctx: &Context, name: &str) -> Result<BTreeMap<CellKey, (u64, bool)>> {
+    let found = ctx.store.list(&CellKey::table_folder(name), None).await?;
+    Ok(found
+        .into_iter()
+        .filter_map(|object| {
+            let key = CellKey::from_path(object.location.as_ref())?;
+            let known = ctx.snapshot.cells.get(&key);
+            let committed = known.is_some_and(|c| c.e_tag == object.e_tag && c.size == object.size);
+            Some((key, (object.size, committed)))
+        })
+        .collect())
+}
+
+/// A day that a pass began and never committed has its slots decided already: by the footer of what it wrote.
+async fn adopt_slots(
+    ctx: &Context,
+    name: &str,
+    stored: &BTreeMap<CellKey, (u64, bool)>,
+    days: &mut BTreeMap<NaiveDate, DayPlan>,
+) -> Result<()> {
+    for (day, plan) in days {
+        if ctx.snapshot.cells_of(name).any(|c| c.key.queue_date == *day) {
+            continue;
+        }
+        let Some(path) = stored.keys().find(|key| key.queue_date == *day).map(CellKey::path) else { continue };
+        if let Some(object) = ctx.store.get(&path).await? {
+            plan.slots = StoredCell::open(&path, object)?.footer.slots;
+        }
+    }
+    Ok(())
+}
+
+/// Rewrites cells that lack columns the table has gained, newest first, within the pass's budget.
+async fn realign(ctx: &Context, table: &mut TableInWork, name: &str, outcome: &mut TableOutcome) -> Result<()> {
+    let now = table.schema.fingerprint();
+    let mut cells: BTreeMap<CellKey, CellState> =
+        ctx.snapshot.cells_of(name).map(|c| (c.key.clone(), c.clone())).collect();
+    cells.extend(outcome.cells.iter().map(|c| (c.key.clone(), c.clone())));
+    let mut behind: Vec<CellState> = cells.into_values().filter(|c| c.schema != now).collect();
+    behind.sort_by(|a, b| b.key.cmp(&a.key));
+    for cell in behind {
+        if ctx.stop.requested().is_some() || !ctx.may_realign(cell.size) {
+            break;
+        }
+        let _memory = ctx.reserve(cell.size * 2).await;
+        let job = CellJob { key: cell.key, slots: cell.slots, files: Vec::new(), uncommitted: false };
+        let built = build_cell(ctx, table, &job).await?;
+        take(ctx, table, outcome, &job.key, built, true);
+    }
+    Ok(())
+}
