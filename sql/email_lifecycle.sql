@@ -312,7 +312,7 @@ SELECT
   CASE
     WHEN sends = 0 THEN 'none'
     WHEN by_nearest THEN 'nearest_send'
-    WHEN by_address OR user_unknown THEN 'address'
+    WHEN by_address OR (user_unknown AND email_address IS NOT NULL) THEN 'address'
     ELSE 'key'
   END AS matched_by,
   events_moved,

@@ -61,7 +61,7 @@ joined AS (
   SELECT
     k.user_id,
     coalesce(m.canonical_user_id, k.user_id) AS canonical_user_id,
-    m.user_id IS NOT NULL AS is_merged,
+    coalesce(m.canonical_user_id <> k.user_id, false) AS is_merged,
     m.merged_at,
     k.external_user_id,
     b.random_bucket_number,

@@ -1,8 +1,11 @@
 //! Eddyline: a Braze Currents export in, a Parquet warehouse and SQL out.
 #![forbid(unsafe_code)]
 
+pub mod cli;
+pub mod config;
 pub mod currents;
 pub mod error;
+pub mod generate;
 pub mod load;
 pub mod table;
 pub mod warehouse;

@@ -55,7 +55,7 @@ pub struct Decoded {
 
 /// Decodes a whole file. An error means that nothing of it may load.
 pub fn decode(file: &SourceFile, bytes: &[u8], limits: &Limits, schemas: &SchemaCache) -> Result<Decoded, Damage> {
-    let bytes = inflate::unwrap(file.compression, bytes, limits)?;
+    let bytes = inflate::unpack(file.compression, bytes, limits)?;
     match file.format {
         Format::Avro => avro::decode(file, &bytes, limits, schemas),
         Format::Json => json::decode(file, &bytes, limits),
@@ -71,7 +71,7 @@ pub fn peek(
     limits: &Limits,
     schemas: &SchemaCache,
 ) -> Result<Vec<Option<EventType>>, Damage> {
-    let bytes = inflate::unwrap(file.compression, bytes, limits)?;
+    let bytes = inflate::unpack(file.compression, bytes, limits)?;
     match file.format {
         Format::Avro => avro::peek(file, &bytes, limits, schemas).map(|event_type| vec![event_type]),
         Format::Json => json::peek(file, &bytes, limits),

@@ -93,7 +93,7 @@ pub(super) fn inflate(codec: Codec, input: &[u8], out: &mut Vec<u8>, limit: usiz
 
 /// A whole file without its gzip or zstd wrapping. Bytes that do not look wrapped are taken as they are: some stores
 /// unpack gzip on the way out while the key keeps its ending.
-pub(super) fn unwrap<'a>(compression: Compression, bytes: &'a [u8], limits: &Limits) -> Result<Cow<'a, [u8]>, Damage> {
+pub(super) fn unpack<'a>(compression: Compression, bytes: &'a [u8], limits: &Limits) -> Result<Cow<'a, [u8]>, Damage> {
     if bytes.is_empty() {
         return Err(Damage::new(Reason::EmptyFile, "the file has no bytes"));
     }

@@ -9,7 +9,8 @@ pub struct Limits {
     pub block_bytes: usize,
     /// Bytes of a writer's schema.
     pub schema_bytes: usize,
-    /// Bytes of all columns decoded from one file: what the decoder itself may hold beside the file.
+    /// Bytes the decoder may hold beside the file's own: columns (except text copied as it is, which the file's size
+    /// bounds), cells waiting for their column's type, rejects.
     pub column_bytes: usize,
     /// Bytes of one value that is kept as JSON text.
     pub json_bytes: usize,

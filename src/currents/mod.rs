@@ -14,8 +14,8 @@ mod json;
 mod limits;
 mod queue_hour;
 mod source_file;
-//#[cfg(test)]
-//mod tests;
+#[cfg(test)]
+mod tests;
 mod text_column;
 
 pub use avro::SchemaCache;

@@ -4,7 +4,7 @@
 //! gathered up to a chunk; a cell that fits one chunk is sorted as a whole, a larger one chunk by chunk.
 
 use super::context::Context;
-use super::dedupe::{IdSet, Neighbours, id_key};
+use super::dedupe::Neighbours;
 use super::mix::{Admitted, Mix};
 use super::plan::PlannedFile;
 use super::read::{FileRead, read, take_part};
@@ -13,6 +13,7 @@ use crate::error::{Error, Kind, Result};
 use crate::table::{NewColumn, TableSchema};
 use crate::warehouse::encode::{CellWriter, EncodedCell};
 use crate::warehouse::footer::CellFile;
+use crate::warehouse::id::{IdSet, id_key};
 use crate::warehouse::stored_cell::ids_of;
 use crate::warehouse::{CellKey, CellState, Fate, Put, PutIf, StoredCell, Version, rejects};
 use arrow::array::RecordBatch;

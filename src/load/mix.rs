@@ -1,8 +1,9 @@
 //! The set a cell is: ids it holds, rows that wait to be admitted. Pure.
 
-use super::dedupe::{IdSet, keys_of};
+use super::dedupe::keys_of;
 use crate::error::{Error, Result};
 use crate::table::SOURCE_FILE;
+use crate::warehouse::IdSet;
 use arrow::array::{AsArray, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use std::collections::HashMap;
@@ -130,8 +131,8 @@ fn filtered(batch: &RecordBatch, keep: Vec<bool>) -> Result<RecordBatch> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::dedupe::id_key;
     use super::*;
+    use crate::warehouse::id_key;
     use arrow::array::StringArray;
     use std::sync::Arc;
 

@@ -12,12 +12,12 @@ mod read;
 mod report;
 mod restate;
 mod route;
+pub mod schedule;
 mod table_build;
 mod watch;
 
 pub use bucket::{Bucket, Listed};
 pub use context::{ColumnPolicy, Settings};
-pub use dedupe::{IdSet, id_key};
 pub use loader::{Clock, Loader, Request};
 pub use plan::{Plan, Scope};
 pub use report::{LoadReport, bytes, number, plan_text};

@@ -212,12 +212,11 @@ impl Definitions {
         self.aliases.iter().map(|(a, c)| (a.as_str(), c.as_str()))
     }
 
-    /// The source type of a column as that table's writer declares it; wider than the stored one where it says so.
-    pub fn written_as(&self, table: &str, column: &str) -> Option<ColumnType> {
-        let (file, entry) =
-            self.entries.values().find(|(_, e)| e.event_type.to_lowercase().replace('.', "_") == table)?;
-        let name = entry.types.get(column).or_else(|| self.columns.get(column).map(|c| &c.kind))?;
-        self.kind_of(file, column, name).ok()
+    /// The type an event type's writer schema declares for a column: what the table's own `types` say, else the
+    /// column's. `None` for columns nobody defined.
+    pub fn written_as(&self, event_type: &EventType, column: &str) -> Option<ColumnType> {
+        let own = self.entries.get(&event_type.as_str().to_lowercase()).and_then(|(_, entry)| entry.types.get(column));
+        ColumnType::parse(own.or_else(|| self.columns.get(column).map(|c| &c.kind))?)
     }
 
     /// What a column of that name means and whether it is personal, whichever table it is in.

@@ -82,6 +82,11 @@ impl Store {
         Store { objects, url: url.to_string(), folder: None }
     }
 
+    /// A warehouse that does not exist yet: empty, in memory.
+    pub fn nothing() -> Store {
+        Store::on(Arc::new(object_store::memory::InMemory::new()), "(a new warehouse)")
+    }
+
     /// The address it was opened by.
     pub fn url(&self) -> &str {
         &self.url

@@ -90,8 +90,8 @@ impl<'a, 'l> Collector<'a, 'l> {
         let Some(part) = self.parts.get_mut(index) else { return Err("too many event types".to_string()) };
         let result = part.add(position, fields, self.limits);
         match (&result, known) {
-            (Ok(bytes), _) => {
-                self.bytes = self.bytes.saturating_add(*bytes);
+            (&Ok(bytes), _) => {
+                self.count(bytes);
                 if known.is_none() {
                     self.by_type.insert(event_type, index);
                 }
@@ -102,7 +102,12 @@ impl<'a, 'l> Collector<'a, 'l> {
         result.map(|_| ())
     }
 
-    /// An error once the cells take more than the limit.
+    /// Counts bytes kept for this file elsewhere.
+    pub(super) fn count(&mut self, bytes: usize) {
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
+
+    /// An error once all that is kept takes more than the limit.
     pub(super) fn within_budget(&self) -> Result<(), Damage> {
         if self.bytes > self.limits.column_bytes {
             return Err(self.too_large());
@@ -111,7 +116,7 @@ impl<'a, 'l> Collector<'a, 'l> {
     }
 
     fn too_large(&self) -> Damage {
-        let what = format!("the columns take more than {} bytes", self.limits.column_bytes);
+        let what = format!("columns and rejects take more than {} bytes", self.limits.column_bytes);
         Damage::new(Reason::LimitExceeded, what)
     }
 
@@ -148,7 +153,8 @@ impl<'a> Rows<'a> {
                 }
                 self.positions.push(position);
                 let columns = self.columns.len().saturating_sub(before);
-                Ok(places.len().saturating_mul(CELL_BYTES).saturating_add(columns.saturating_mul(COLUMN_BYTES)))
+                let cells = places.len().saturating_mul(CELL_BYTES);
+                Ok(cells.saturating_add(columns.saturating_mul(COLUMN_BYTES)).saturating_add(size_of::<u64>()))
             }
             Err(reason) => {
                 // A rejected record leaves no columns behind.

@@ -31,13 +31,11 @@ pub(super) fn decode(file: &SourceFile, text: &[u8], limits: &Limits) -> Result<
             collector.add(event_type.clone(), position, &record.fields).map_err(|reason| (reason, event_type))
         });
         if let Err((reason, event_type)) = result {
-            rejects.push(Reject {
-                position,
-                offset: u64::try_from(start).ok(),
-                reason,
-                record: kept(bytes),
-                event_type,
-            });
+            let reject =
+                Reject { position, offset: u64::try_from(start).ok(), reason, record: kept(bytes), event_type };
+            collector
+                .count(size_of::<Reject>().saturating_add(reject.record.len()).saturating_add(reject.reason.len()));
+            rejects.push(reject);
         }
         collector.within_budget()
     })?;

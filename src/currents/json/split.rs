@@ -11,6 +11,8 @@
 //!
 //! A line is scanned at most once for each level of nesting, so the time is linear in the text.
 
+const NOT_CLOSED: &str = "the record is not closed before the next one starts";
+
 /// What an item is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Found {
@@ -143,8 +145,7 @@ impl<'a> Items<'a> {
                 b'{' | b'[' => {
                     let allowed = matches!(before, b':' | b'[') || (before == b',' && kinds & 1 == 1);
                     if byte == b'{' && depth > 0 && (!allowed || too_deep) && self.starts_line(at, indent) {
-                        let reason = "the record is not closed before the next one starts";
-                        return Brackets::Open { at_end_of_text: false, too_deep, reason };
+                        return Brackets::Open { at_end_of_text: false, too_deep, reason: NOT_CLOSED };
                     }
                     depth += 1;
                     too_deep |= depth > self.depth;
@@ -162,7 +163,7 @@ impl<'a> Items<'a> {
             before = byte;
             at = next;
         }
-        Brackets::Open { at_end_of_text: true, too_deep, reason: "the record is not closed" }
+        Brackets::Open { at_end_of_text: true, too_deep, reason: NOT_CLOSED }
     }
 
     /// The white space between the line's start and `start`; empty where something else stands there too.

@@ -1,0 +1,3 @@
+//! later
+mod reader;
+mod specs;

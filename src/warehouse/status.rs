@@ -1,0 +1,160 @@
+//! How the warehouse is doing, from a snapshot alone: freshness, gaps, quarantine, cells behind, last loads.
+
+use super::log::{Fate, LoadSummary};
+use super::snapshot::Snapshot;
+use crate::currents::QueueHour;
+use crate::table::Definitions;
+use chrono::{DateTime, Duration, NaiveDate, Timelike, Utc};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How many days back hours without a file are looked for.
+const GAP_DAYS: i64 = 7;
+
+/// See the module.
+#[derive(Debug, Serialize)]
+pub struct Status {
+    /// The last log entry.
+    pub seq: u64,
+    /// Cells, rows, bytes.
+    pub cells: u64,
+    /// Rows in all tables.
+    pub rows: u64,
+    /// Bytes in all cells.
+    pub bytes: u64,
+    /// Files in the ledger.
+    pub files: u64,
+    /// Files quarantined: reason and count.
+    pub quarantined: BTreeMap<String, u64>,
+    /// Records rejected in all loads on record.
+    pub rejected: u64,
+    /// Cells that lack newer columns.
+    pub behind: u64,
+    /// By event type.
+    pub freshness: Vec<Freshness>,
+    /// The last loads, newest first.
+    pub loads: Vec<LoadSummary>,
+    /// The error of the last pass, when that failed.
+    pub last_error: Option<String>,
+}
+
+/// How fresh one table is.
+#[derive(Debug, Serialize)]
+pub struct Freshness {
+    /// The table.
+    pub table: String,
+    /// Its rows.
+    pub rows: u64,
+    /// The newest queue hour loaded.
+    pub newest: Option<String>,
+    /// Hours between the newest hour and now.
+    pub hours_behind: Option<i64>,
+    /// How far the listing of its prefix is done.
+    pub watermark: Option<String>,
+    /// Hours without a file in the last week before the newest hour, though the hour of the day usually has one.
+    pub missing_hours: Vec<String>,
+}
+
+/// The status at `now`.
+pub fn status(
+    snapshot: &Snapshot,
+    definitions: &Definitions,
+    now: DateTime<Utc>,
+    last_error: Option<String>,
+) -> Status {
+    let mut hours: BTreeMap<String, BTreeSet<QueueHour>> = BTreeMap::new();
+    let mut quarantined: BTreeMap<String, u64> = BTreeMap::new();
+    for file in snapshot.files.values() {
+        if file.fate == Fate::Quarantined {
+            let reason = file.reason.split(':').next().unwrap_or_default().to_string();
+            *quarantined.entry(reason).or_default() += 1;
+        }
+        let event_type = file.event_type.as_deref().and_then(crate::currents::EventType::parse);
+        if let (Some(event_type), Some(hour)) = (event_type, QueueHour::parse(&file.hour)) {
+            hours.entry(event_type.table()).or_default().insert(hour);
+        }
+    }
+    let mut watermarks: BTreeMap<String, QueueHour> = BTreeMap::new();
+    for (prefix, hour) in &snapshot.watermarks {
+        let name = prefix.rsplit("event_type=").next().map(|t| t.trim_end_matches('/'));
+        if let Some(event_type) = name.and_then(crate::currents::EventType::parse) {
+            let kept = watermarks.entry(event_type.table()).or_insert(*hour);
+            *kept = (*kept).max(*hour);
+        }
+    }
+    let freshness = snapshot
+        .table_names(definitions)
+        .into_iter()
+        .filter_map(|table| {
+            let rows: u64 = snapshot.cells_of(&table).map(|c| c.rows).sum();
+            let seen = hours.get(&table);
+            if rows == 0 && seen.is_none() {
+                return None;
+            }
+            let newest = seen.and_then(|s| s.last().copied());
+            Some(Freshness {
+                rows,
+                newest: newest.map(|h| h.to_string()),
+                hours_behind: newest.map(|h| (now - moment(h)).num_hours()),
+                watermark: watermarks.get(&table).map(|h| h.to_string()),
+                missing_hours: seen.map(missing).unwrap_or_default(),
+                table,
+            })
+        })
+        .collect();
+    Status {
+        seq: snapshot.seq,
+        cells: snapshot.cells.len() as u64,
+        rows: snapshot.cells.values().map(|c| c.rows).sum(),
+        bytes: snapshot.cells.values().map(|c| c.size).sum(),
+        files: snapshot.files.len() as u64,
+        quarantined,
+        rejected: snapshot.files.values().map(|f| f.rejected).sum(),
+        behind: snapshot.cells_behind(definitions),
+        freshness,
+        loads: snapshot.loads.iter().rev().take(5).cloned().collect(),
+        last_error,
+    }
+}
+
+fn moment(hour: QueueHour) -> DateTime<Utc> {
+    hour.date.and_hms_opt(hour.hour.into(), 0, 0).unwrap_or_default().and_utc()
+}
+
+/// Hours without a file in the last week, where most other days of that week have one at that hour of the day.
+fn missing(seen: &BTreeSet<QueueHour>) -> Vec<String> {
+    let (Some(first), Some(last)) = (seen.first(), seen.last()) else { return Vec::new() };
+    let from = moment(*last) - Duration::days(GAP_DAYS);
+    let days: BTreeSet<NaiveDate> = seen.iter().filter(|h| moment(**h) >= from).map(|h| h.date).collect();
+    let mut gaps = Vec::new();
+    let mut at = from.max(moment(*first));
+    while at < moment(*last) {
+        let hour = QueueHour { date: at.date_naive(), hour: at.hour() as u8 };
+        let others = days.iter().filter(|d| **d != hour.date);
+        let usual = others.clone().filter(|d| seen.contains(&QueueHour { date: **d, hour: hour.hour })).count();
+        if !seen.contains(&hour) && usual * 2 > others.count() && usual > 0 {
+            gaps.push(hour.to_string());
+        }
+        at += Duration::hours(1);
+    }
+    gaps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_hour_that_other_days_have_is_missed_and_a_quiet_night_is_not() {
+        let mut seen = BTreeSet::new();
+        for day in 1..=5 {
+            for hour in 8..20 {
+                let date = NaiveDate::from_ymd_opt(2026, 3, day).unwrap();
+                if (day, hour) != (3, 12) {
+                    seen.insert(QueueHour { date, hour });
+                }
+            }
+        }
+        assert_eq!(missing(&seen), ["2026-03-03-12"]);
+    }
+}
