@@ -26,6 +26,10 @@ pub struct Config {
     pub defs: Option<PathBuf>,
     /// `--views`
     pub views: Option<PathBuf>,
+    /// `--query-memory`
+    pub query_memory: Option<String>,
+    /// `--threads`
+    pub threads: Option<usize>,
     /// `--columns`
     pub columns: Option<String>,
     /// `--schema-budget`

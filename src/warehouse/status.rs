@@ -51,7 +51,7 @@ pub struct Freshness {
     pub hours_behind: Option<i64>,
     /// How far the listing of its prefix is done.
     pub watermark: Option<String>,
-    /// Hours without a file in the last week before the newest hour, though the hour of the day usually has one.
+    /// Hours without a file in the last week before the newest hour, though nearly every other day has one then.
     pub missing_hours: Vec<String>,
 }
 
@@ -121,7 +121,8 @@ fn moment(hour: QueueHour) -> DateTime<Utc> {
     hour.date.and_hms_opt(hour.hour.into(), 0, 0).unwrap_or_default().and_utc()
 }
 
-/// Hours without a file in the last week, where most other days of that week have one at that hour of the day.
+/// Hours without a file in the last week, where at least three other days of that week, and four of five, have one at
+/// that hour of the day: rare event types miss most hours and mean nothing by it.
 fn missing(seen: &BTreeSet<QueueHour>) -> Vec<String> {
     let (Some(first), Some(last)) = (seen.first(), seen.last()) else { return Vec::new() };
     let from = moment(*last) - Duration::days(GAP_DAYS);
@@ -132,7 +133,7 @@ fn missing(seen: &BTreeSet<QueueHour>) -> Vec<String> {
         let hour = QueueHour { date: at.date_naive(), hour: at.hour() as u8 };
         let others = days.iter().filter(|d| **d != hour.date);
         let usual = others.clone().filter(|d| seen.contains(&QueueHour { date: **d, hour: hour.hour })).count();
-        if !seen.contains(&hour) && usual * 2 > others.count() && usual > 0 {
+        if !seen.contains(&hour) && usual >= 3 && usual * 5 >= others.count() * 4 {
             gaps.push(hour.to_string());
         }
         at += Duration::hours(1);
