@@ -165,7 +165,8 @@ fn output(path: Option<&std::path::Path>) -> Result<(Box<dyn Write + Send>, Opti
         }
         None => {
             let stdout = std::io::stdout();
-            let width = stdout.is_terminal().then(terminal_size::terminal_size).flatten().map(|(w, _)| usize::from(w.0));
+            let width =
+                stdout.is_terminal().then(terminal_size::terminal_size).flatten().map(|(w, _)| usize::from(w.0));
             Ok((Box::new(BufWriter::new(stdout)), width))
         }
     }
@@ -173,7 +174,9 @@ fn output(path: Option<&std::path::Path>) -> Result<(Box<dyn Write + Send>, Opti
 
 fn flush(mut out: Box<dyn Write + Send>) -> Result<()> {
     match out.flush() {
-        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::failed("cannot write the results").because(e)),
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Error::failed("cannot write the results").because(e))
+        }
         _ => Ok(()),
     }
 }
