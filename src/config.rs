@@ -139,6 +139,11 @@ pub fn store_options(config: &Config) -> Vec<(String, String)> {
     ambient.chain(config.store.iter().map(|(k, v)| (k.to_lowercase(), v.clone()))).collect()
 }
 
+/// How this program was called, for commands that are shown to be copied.
+pub fn program() -> String {
+    std::env::args().next().unwrap_or_else(|| "eddyline".to_string())
+}
+
 /// Where a person's files lie, for the shell's history.
 pub fn home() -> Option<PathBuf> {
     std::env::var_os("HOME").map(PathBuf::from)

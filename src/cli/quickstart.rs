@@ -3,7 +3,7 @@
 use super::generate::{FIRST_DAY, said, types, with_bar};
 use super::load::{loader_on, one_pass};
 use super::print;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::error::{Error, Result};
 use crate::generate::{Codec, Layout, Options, OutFormat};
 use crate::load::{Bucket, Request, Settings, Stop};
@@ -72,11 +72,12 @@ pub async fn run(args: Args, _: &Config) -> Result<()> {
 fn next(warehouse: &Path) -> String {
     let shown = std::path::absolute(warehouse).unwrap_or_else(|_| warehouse.to_path_buf());
     let (path, opens) = (shown.display(), "tables/users_messages_email_open/queue_date=*/*.parquet");
+    let eddyline = config::program();
     format!(
         "
 What next
-  a SQL shell     eddyline sql --warehouse {path}
-  what is there   eddyline tables --warehouse {path}
+  a SQL shell     {eddyline} sql --warehouse {path}
+  what is there   {eddyline} tables --warehouse {path}
   DuckDB          duckdb -c \"SELECT queue_date, count(*) FROM read_parquet('{path}/{opens}', hive_partitioning = true) GROUP BY ALL ORDER BY ALL\"
   pandas          python3 -c \"import pandas; print(pandas.read_parquet('{path}/tables/users_messages_email_open').groupby('queue_date').size())\"
 "

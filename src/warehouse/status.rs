@@ -36,6 +36,17 @@ pub struct Status {
     pub loads: Vec<LoadSummary>,
     /// The error of the last pass, when that failed.
     pub last_error: Option<String>,
+    /// What the source holds and the ledger does not; filled in by who can list the source.
+    pub backlog: Option<Backlog>,
+}
+
+/// Files of the source that are not loaded yet.
+#[derive(Debug, Serialize)]
+pub struct Backlog {
+    /// How many.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
 }
 
 /// How fresh one table is.
@@ -114,6 +125,7 @@ pub fn status(
         freshness,
         loads: snapshot.loads.iter().rev().take(5).cloned().collect(),
         last_error,
+        backlog: None,
     }
 }
 
