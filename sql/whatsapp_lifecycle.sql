@@ -16,7 +16,7 @@
 -- replies             inbound messages put to this send; unsubscribes are those that ended the subscription.
 -- outcome             the furthest it went: unsubscribed, replied, clicked, read, delivered, failed, sent, aborted, retried, inbound (a message
 --                     from a person that answers no send).
--- seconds_to_*        from sent_at, 0 where the event's clock is ahead of the send's; null without a send.
+-- seconds_to_*        from sent_at, 0 where the event's clock is behind the send's; null without a send.
 -- matched_by          key; message_id = some events came from another dispatch, person or message but named this message id;
 --                     nearest_send; address = the user is missing or [REDACTED] and the phone number stands for it; none = no send.
 -- events_moved        how many events came by message_id or nearest_send.
