@@ -7,15 +7,16 @@ use super::context::Context;
 use super::dedupe::Neighbours;
 use super::mix::{Admitted, Mix};
 use super::plan::PlannedFile;
+use super::publish::{Published, check, publish, state_of};
 use super::read::{FileRead, read, take_part};
 use super::watch::Progress;
 use crate::error::{Error, Kind, Result};
 use crate::table::{NewColumn, TableSchema};
-use crate::warehouse::encode::{CellWriter, EncodedCell};
+use crate::warehouse::encode::CellWriter;
 use crate::warehouse::footer::CellFile;
 use crate::warehouse::id::{IdSet, id_key};
 use crate::warehouse::stored_cell::ids_of;
-use crate::warehouse::{CellKey, CellState, Fate, Put, PutIf, StoredCell, Version, rejects};
+use crate::warehouse::{CellKey, CellState, Fate, StoredCell, rejects};
 use arrow::array::RecordBatch;
 use futures::StreamExt;
 use std::collections::{BTreeMap, HashMap};
@@ -227,7 +228,13 @@ async fn attempt(ctx: &Context, table: &mut TableInWork, job: &CellJob) -> Resul
         return Ok(Outcome::Done(Box::new(BuiltCell { state: None, written: 0, parts, misfits, ids: mix.into_ids() })));
     };
     check(&job.key, &encoded, expected)?;
-    publish(ctx, table, job, base, encoded, parts, misfits, mix.into_ids()).await
+    let new_rows = parts.iter().map(|p| p.file.new).sum();
+    Ok(match publish(ctx, table, job, base, encoded, new_rows).await? {
+        Published::Conflict => Outcome::Conflict,
+        Published::Cell(state, written) => {
+            Outcome::Done(Box::new(BuiltCell { state: Some(state), written, parts, misfits, ids: mix.into_ids() }))
+        }
+    })
 }
 
 /// Ids of an uncommitted cell that cells the log knows store too: that other pass won, these rows leave.
@@ -310,100 +317,4 @@ fn file_list(base: Option<&StoredCell>, parts: &[FilePart], left_out: &HashMap<S
     files.retain(|f| f.new > 0 || f.read > 0);
     files.sort_by(|a, b| (&a.key, &a.e_tag).cmp(&(&b.key, &b.e_tag)));
     files
-}
-
-/// The accounting identity, and the footer as another reader sees it.
-fn check(key: &CellKey, encoded: &EncodedCell, expected: u64) -> Result<()> {
-    let wrong = |what: String| {
-        Error::failed(format!("{key} was not published: {what}"))
-            .hint("this is a bug in Eddyline; the warehouse is unchanged, please report it")
-    };
-    let metadata = parquet::file::metadata::ParquetMetaDataReader::new()
-        .parse_and_finish(&encoded.bytes)
-        .map_err(|e| wrong("its footer cannot be read back".into()).because(e))?;
-    let rows = metadata.file_metadata().num_rows().max(0) as u64;
-    if rows != encoded.rows || rows != expected {
-        return Err(wrong(format!("{rows} rows in the footer, {} encoded, {expected} accounted for", encoded.rows)));
-    }
-    Ok(())
-}
-
-#[allow(clippy::too_many_arguments)]
-async fn publish(
-    ctx: &Context,
-    table: &TableInWork,
-    job: &CellJob,
-    base: Option<StoredCell>,
-    encoded: EncodedCell,
-    parts: Vec<FilePart>,
-    misfits: BTreeMap<String, u64>,
-    ids: IdSet,
-) -> Result<Outcome> {
-    let done = |state, written, parts, misfits, ids| {
-        Ok(Outcome::Done(Box::new(BuiltCell { state: Some(state), written, parts, misfits, ids })))
-    };
-    if let Some(base) = &base
-        && base.footer.fingerprint == encoded.fingerprint
-    {
-        return done(state_of(ctx, table, job, base), 0, parts, misfits, ids);
-    }
-    let path = job.key.path();
-    let condition = base.map_or(PutIf::Absent, |b| PutIf::Unchanged(b.version));
-    let put = ctx.store.put(&path, encoded.bytes.clone(), condition).await;
-    let version = match put {
-        Ok(Put::Written(version)) => version,
-        Ok(Put::Conflict) => match ours(ctx, &path, &encoded).await? {
-            Some(version) => version,
-            None => return Ok(Outcome::Conflict),
-        },
-        // The outcome of a write that failed is unknown: it may have taken effect.
-        Err(e) => match ours(ctx, &path, &encoded).await {
-            Ok(Some(version)) => version,
-            _ => return Err(e),
-        },
-    };
-    let size = encoded.bytes.len() as u64;
-    Progress::add(&ctx.progress.cells, 1);
-    Progress::add(&ctx.progress.rows, parts.iter().map(|p| p.file.new).sum());
-    let state = CellState {
-        key: job.key.clone(),
-        slots: job.slots,
-        e_tag: version.e_tag,
-        version: version.version,
-        size,
-        rows: encoded.rows,
-        min_time: encoded.min_time,
-        max_time: encoded.max_time,
-        fingerprint: encoded.fingerprint,
-        schema: table.schema.fingerprint(),
-        written_at: ctx.now,
-    };
-    done(state, size, parts, misfits, ids)
-}
-
-/// Whether what is stored is what we meant to store.
-async fn ours(ctx: &Context, path: &str, encoded: &EncodedCell) -> Result<Option<Version>> {
-    let Some(object) = ctx.store.get(path).await? else { return Ok(None) };
-    let stored = StoredCell::open(path, object)?;
-    Ok((stored.footer.fingerprint == encoded.fingerprint).then_some(stored.version))
-}
-
-/// A cell's state as read from its object.
-pub fn state_of(ctx: &Context, table: &TableInWork, job: &CellJob, base: &StoredCell) -> CellState {
-    let (min_time, max_time) = base.time_range();
-    let known = ctx.snapshot.cells.get(&job.key).filter(|c| c.fingerprint == base.footer.fingerprint);
-    let schema = if table.schema.same_as(base.schema()) { table.schema.fingerprint() } else { String::new() };
-    CellState {
-        key: job.key.clone(),
-        slots: base.footer.slots,
-        e_tag: base.version.e_tag.clone(),
-        version: base.version.version.clone(),
-        size: base.size(),
-        rows: base.rows(),
-        min_time,
-        max_time,
-        fingerprint: base.footer.fingerprint.clone(),
-        schema,
-        written_at: known.map_or(ctx.now, |c| c.written_at),
-    }
 }

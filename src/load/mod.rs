@@ -8,6 +8,7 @@ mod ledger;
 mod loader;
 mod mix;
 mod plan;
+mod publish;
 mod read;
 mod report;
 mod restate;
