@@ -104,6 +104,9 @@ async fn attempt(ctx: &Context, table: &mut TableInWork, job: &CellJob) -> Resul
         Some(object) => Some(StoredCell::open(&path, object)?),
         None => None,
     };
+    if let Some(base) = &base {
+        adopt_columns(table, base);
+    }
     let mut mix = Mix::default();
     let mut misfits = BTreeMap::new();
     let mut parts: Vec<FilePart> = Vec::new();
@@ -235,6 +238,17 @@ async fn attempt(ctx: &Context, table: &mut TableInWork, job: &CellJob) -> Resul
             Outcome::Done(Box::new(BuiltCell { state: Some(state), written, parts, misfits, ids: mix.into_ids() }))
         }
     })
+}
+
+/// A pass that published and never committed may have given the cell columns the log knows nothing of: they join the
+/// table now, or writing the cell again would drop their values.
+fn adopt_columns(table: &mut TableInWork, base: &StoredCell) {
+    for column in base.columns() {
+        if table.schema.may_add(&column.name) {
+            table.schema.add_all(std::slice::from_ref(&column));
+            table.joined.push(column);
+        }
+    }
 }
 
 /// Ids of an uncommitted cell that cells the log knows store too: that other pass won, these rows leave.

@@ -49,6 +49,11 @@ impl StoredCell {
         self.metadata.schema()
     }
 
+    /// Its columns as types of ours, without Eddyline's own.
+    pub fn columns(&self) -> Vec<NewColumn> {
+        columns_of(self.schema())
+    }
+
     /// The earliest and latest `time` in microseconds, from the row groups' statistics.
     pub fn time_range(&self) -> (Option<i64>, Option<i64>) {
         time_range(self.metadata.metadata())
@@ -122,14 +127,18 @@ impl CellFacts {
 
     /// The columns as types of ours, without Eddyline's own.
     pub fn columns(&self) -> Vec<NewColumn> {
-        let named = self.schema.fields().iter().filter(|f| !f.name().starts_with('_'));
-        named
-            .filter_map(|f| {
-                let kind = ColumnType::for_stored(f.data_type())?;
-                Some(NewColumn { name: f.name().clone(), kind: kind.as_str().to_string() })
-            })
-            .collect()
+        columns_of(&self.schema)
     }
+}
+
+fn columns_of(schema: &SchemaRef) -> Vec<NewColumn> {
+    let named = schema.fields().iter().filter(|f| !f.name().starts_with('_'));
+    named
+        .filter_map(|f| {
+            let kind = ColumnType::for_stored(f.data_type())?;
+            Some(NewColumn { name: f.name().clone(), kind: kind.as_str().to_string() })
+        })
+        .collect()
 }
 
 /// What a Parquet footer says about a cell.
