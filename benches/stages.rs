@@ -2,9 +2,9 @@
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use eddyline::currents::{Limits, SchemaCache, SourceFile, decode};
-use eddyline::generate::{AvroType, Codec, FieldSpec, Layout, Options, OutFormat, TypeSpec, generate};
+use eddyline::generate::{Codec, Layout, Options, OutFormat, generate, type_specs};
 use eddyline::load::{Bucket, Loader, Progress, Request, Settings, Stop};
-use eddyline::table::{ColumnType, Definitions, TableSchema, conform};
+use eddyline::table::{Definitions, TableSchema, conform};
 use eddyline::warehouse::Store;
 use eddyline::warehouse::encode::CellWriter;
 use object_store::memory::InMemory;
@@ -13,35 +13,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 const EVENTS: u64 = 100_000;
-
-/// Every type's fields as its writer schema declares them.
-fn specs(definitions: &Definitions) -> Vec<TypeSpec> {
-    let kind = |kind: ColumnType| match kind {
-        ColumnType::Int | ColumnType::TimestampSeconds => AvroType::Int,
-        ColumnType::Long | ColumnType::TimestampMillis => AvroType::Long,
-        ColumnType::Float | ColumnType::Double => AvroType::Float,
-        ColumnType::Boolean => AvroType::Boolean,
-        ColumnType::StringArray => AvroType::StringArray,
-        ColumnType::String | ColumnType::Date => AvroType::String,
-    };
-    let active = definitions.tables().filter(|(_, d)| d.current && !d.incomplete);
-    active
-        .map(|(_, def)| TypeSpec {
-            event_type: def.event_type.as_str().to_string(),
-            channel: def.channel.clone(),
-            stage: def.stage.clone(),
-            fields: def
-                .columns
-                .iter()
-                .map(|c| FieldSpec {
-                    name: c.name.clone(),
-                    avro: kind(definitions.written_as(&def.event_type, &c.name).unwrap_or(c.kind)),
-                    required: def.required.contains(&c.name) || c.name == "id",
-                })
-                .collect(),
-        })
-        .collect()
-}
 
 fn export(folder: &Path, definitions: &Definitions) -> PathBuf {
     let options = Options {
@@ -56,7 +27,7 @@ fn export(folder: &Path, definitions: &Definitions) -> PathBuf {
         duplicates: 0.0,
         late: 0.0,
         files_per_hour: 1,
-        types: specs(definitions),
+        types: type_specs(definitions, None).unwrap(),
     };
     generate(&options, &mut |_| {}).unwrap();
     folder.join("currents")

@@ -1,11 +1,11 @@
 //! `eddyline quickstart`: from nothing to an answer. Generates an export, loads it, asks a question, says what is next.
 
-use super::generate::{FIRST_DAY, said, types, with_bar};
+use super::generate::{FIRST_DAY, said, with_bar};
 use super::load::{loader_on, one_pass};
 use super::print;
 use crate::config::{self, Config};
 use crate::error::{Error, Result};
-use crate::generate::{Codec, Layout, Options, OutFormat};
+use crate::generate::{Codec, Layout, Options, OutFormat, type_specs};
 use crate::load::{Bucket, Request, Settings, Stop};
 use crate::query::{self, OutputFormat, Session};
 use crate::table::Definitions;
@@ -47,7 +47,7 @@ pub async fn run(args: Args, _: &Config) -> Result<()> {
         duplicates: 0.005,
         late: 0.01,
         files_per_hour: 1,
-        types: types(&definitions, None)?,
+        types: type_specs(&definitions, None)?,
     };
     print("1. a sample export, as Braze Currents writes it\n")?;
     let summary = with_bar(&options)?;
