@@ -4,7 +4,7 @@ use super::footer::{CellFooter, FINGERPRINT};
 use super::object_reader::ObjectReader;
 use super::store::{Object, Store, Version};
 use crate::error::{Error, Result};
-use crate::table::{ColumnType, ID, NewColumn, TIME};
+use crate::table::{ColumnType, ID, NewColumn, SOURCE_FILE, TIME};
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
@@ -66,6 +66,11 @@ impl StoredCell {
     /// Its ids, in row order.
     pub fn ids(&self) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<>> {
         self.read(Some(&[ID]))
+    }
+
+    /// Its ids, each with the file the row came from, in row order.
+    pub fn lineage(&self) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<>> {
+        self.read(Some(&[ID, SOURCE_FILE]))
     }
 
     fn read(&self, columns: Option<&[&str]>) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<>> {

@@ -161,7 +161,17 @@ pub fn warehouse(objects: Arc<dyn ObjectStore>) -> Store {
 
 /// A loader between given objects.
 pub fn loader(source: Arc<dyn ObjectStore>, store: Arc<dyn ObjectStore>, settings: Settings) -> Loader {
-    let bucket = Bucket::on(source, "memory:source");
+    loader_from("memory:source", source, store, settings)
+}
+
+/// The same, for one of several sources.
+pub fn loader_from(
+    address: &str,
+    source: Arc<dyn ObjectStore>,
+    store: Arc<dyn ObjectStore>,
+    settings: Settings,
+) -> Loader {
+    let bucket = Bucket::on(source, address);
     Loader::new(warehouse(store), bucket, definitions(), settings, Duration::ZERO)
 }
 
