@@ -6,7 +6,7 @@ use crate::config::{self, Config};
 use crate::currents::QueueHour;
 use crate::error::{Error, Kind, Result};
 use crate::load::schedule::{When, wait_until};
-use crate::load::{LoadReport, Loader, Progress, Request, Scope, Stop, bytes, number, plan_text};
+use crate::load::{LoadReport, Loader, Progress, Request, Scope, Stop, bytes, count, number, plan_text};
 use crate::warehouse::last_error;
 use chrono::Utc;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -129,18 +129,25 @@ fn as_json(report: &LoadReport) -> Result<String> {
 /// What a finished pass means for the exit code.
 fn judge(report: LoadReport, strict: bool) -> Result<()> {
     if let Some(error) = report.error {
-        return Err(error);
+        return Err(match error.kind() {
+            Kind::Interrupted | Kind::Terminated => error.hint("what was finished is committed; run again to go on"),
+            _ => error,
+        });
     }
     let quarantined = report.quarantined.len() as u64 + report.still_quarantined;
     let rejected = report.counters.rejected;
     if quarantined == 0 && rejected == 0 {
         return Ok(());
     }
-    let what = format!("{} files are quarantined and {} records were rejected", number(quarantined), number(rejected));
+    let files = if quarantined == 1 { "file is" } else { "files are" };
+    let what = match (quarantined, rejected) {
+        (0, _) => format!("{} rejected", count(rejected, "record")),
+        (_, 0) => format!("{} {files} quarantined", number(quarantined)),
+        _ => format!("{} {files} quarantined and {} rejected", number(quarantined), count(rejected, "record")),
+    };
     if strict {
-        return Err(
-            Error::new(Kind::Strict, what).hint("everything else is loaded; see system.quarantine and system.rejects")
-        );
+        return Err(Error::new(Kind::Strict, what)
+            .hint("everything else is loaded; system.quarantine and system.rejects give each one's reason"));
     }
     eprintln!("warning: {what}");
     Ok(())
@@ -209,7 +216,7 @@ fn listen(stop: Arc<Stop>) -> Result<()> {
             if stop.requested().is_some() {
                 std::process::exit(kind.exit_code().into());
             }
-            eprintln!("stopping; once more to stop at once");
+            eprintln!("stopping after the file in hand; a second signal stops at once");
             stop.request(kind);
         }
     });
