@@ -68,13 +68,15 @@ pub async fn load(args: LoadArgs, config: &Config) -> Result<()> {
         (None, None) => None,
         (Some(every), None) => Some(When::Every(config::duration("--every", every)?)),
         (None, Some(cron)) => Some(When::cron(cron)?),
-        (Some(_), Some(_)) => return Err(Error::usage("`every` and `cron` are both set: one of them says when")),
+        (Some(_), Some(_)) => return Err(Error::usage("`every` and `cron` are both set: keep one of them")),
     };
     let jitter = match args.jitter.as_ref().or(config.jitter.as_ref()) {
         Some(text) => config::duration("--jitter", text)?,
         None => Duration::ZERO,
     };
     let request = request(&args.pass, config)?;
+    // A mistake in the options must not leave an empty warehouse behind.
+    loader(&args.pass, config, crate::warehouse::Store::nothing())?;
     let store = args.pass.place.open(config, true)?;
     let loader = loader(&args.pass, config, store.clone())?;
     let stop = Arc::new(Stop::default());

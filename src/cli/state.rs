@@ -174,7 +174,8 @@ pub async fn state(args: StateArgs, config: &Config) -> Result<()> {
     let _lock = WriterLock::take(&store, Duration::from_secs(60)).await?;
     dataset::open(&store).await?;
     let entry = restate(&store, &*place.definitions(config)?, Utc::now()).await?;
-    let seq = Snapshot::open(&store).await.map_or(0, |s| s.seq) + 1;
+    // The log may be what is broken, so its entries are counted, not read.
+    let seq = log::last_seq(&store).await?.max(Snapshot::open(&store).await.map_or(0, |s| s.seq)) + 1;
     if !log::append(&store, seq, &entry).await? {
         return Err(Error::new(Kind::Conflict, "another writer committed meanwhile").hint("run it again"));
     }

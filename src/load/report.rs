@@ -74,8 +74,9 @@ impl LoadReport {
     pub fn text(&self) -> String {
         let mut out = String::new();
         let c = &self.counters;
-        if self.seq.is_none() && c.files == 0 {
-            let _ = writeln!(out, "nothing new: {} listed, {} known", count(c.listed, "object"), number(self.known));
+        if c.files == 0 && c.cells == 0 {
+            let what = if self.error.is_some() { "nothing loaded" } else { "nothing new" };
+            let _ = writeln!(out, "{what}: {} listed, {} known", count(c.listed, "object"), number(self.known));
             if self.known == 0 && c.listed == c.ignored.values().sum::<u64>() {
                 let _ = writeln!(out, "no Currents file lies in {}: is --source right?", self.source);
             }
@@ -107,8 +108,8 @@ impl LoadReport {
             };
         }
         for (column, count) in &self.misfits {
-            let _ =
-                writeln!(out, "kept in _extra: {} of {column}, not of the column's type", self::count(*count, "value"));
+            let values = self::count(*count, "value");
+            let _ = writeln!(out, "kept in _extra: {values} that did not fit {column}");
         }
         for (reason, count) in &self.counters.ignored {
             let example = self.ignored_examples.get(reason).map_or("", String::as_str);
