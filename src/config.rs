@@ -100,7 +100,7 @@ pub fn read(named: Option<&Path>) -> Result<Config> {
 fn parse(text: &str, name: &str) -> Result<Config> {
     let mut config: Config = toml::from_str(text).map_err(|e| {
         let line = e.span().map_or(0, |s| text.get(..s.start).unwrap_or_default().matches('\n').count() + 1);
-        Error::usage(format!("{name}:{line}: {}", e.message().lines().next().unwrap_or("not understood")))
+        Error::usage(format!("{name}:{line}: {}", without_value(e.message())))
             .hint("`eddyline help load` lists the options; the file's keys have the same names")
     })?;
     for (key, value) in &mut config.store {
@@ -109,6 +109,18 @@ fn parse(text: &str, name: &str) -> Result<Config> {
         })?;
     }
     Ok(config)
+}
+
+/// The first line of what is wrong with the file, without the value that is: it may be a secret.
+fn without_value(message: &str) -> String {
+    let line = message.lines().next().unwrap_or("not understood");
+    match line.strip_prefix("invalid type: ").or(line.strip_prefix("invalid value: ")) {
+        Some(rest) => {
+            let expected = rest.rfind(", expected ").and_then(|at| rest.get(at..)).unwrap_or_default();
+            format!("a value of another type{expected}")
+        }
+        None => line.to_string(),
+    }
 }
 
 /// Replaces `${env:NAME}`, so that a file need not hold a secret.
@@ -187,6 +199,16 @@ mod tests {
         let error = parse("source = \"x\"\n\n[limits]\nmemroy = \"1GiB\"\n", "eddyline.toml").unwrap_err();
         assert!(error.what().starts_with("eddyline.toml:4: unknown field `memroy`"), "{}", error.what());
         assert_eq!(error.kind().exit_code(), 2);
+    }
+
+    #[test]
+    fn a_value_is_never_repeated() {
+        let texts =
+            ["[store]\nazure_storage_account_key = 4711", "workers = \"4711\"", "strict = \"4711\"", "log = [4711]"];
+        for text in texts {
+            let error = parse(text, "f.toml").unwrap_err().show();
+            assert!(error.contains("a value of another type, expected ") && !error.contains("4711"), "{error}");
+        }
     }
 
     #[test]

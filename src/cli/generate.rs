@@ -4,7 +4,7 @@ use super::print;
 use crate::config::Config;
 use crate::error::Result;
 use crate::generate::{Codec, Layout, Options, OutFormat, Summary, generate, type_specs};
-use crate::load::{bytes, number};
+use crate::load::{bytes, count};
 use crate::table::Definitions;
 use chrono::NaiveDate;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -110,13 +110,13 @@ pub fn run(args: Args, _: &Config) -> Result<()> {
 pub fn said(options: &Options, summary: &Summary) -> String {
     let how = if summary.already_there { "is there already" } else { "generated" };
     format!(
-        "{}/currents {how}: {} events of {} types over {} days, {} records in {} files ({})\n",
+        "{}/currents {how}: {} of {} over {}, {} in {} ({})\n",
         options.out.display(),
-        number(summary.events),
-        summary.tables.values().filter(|n| **n > 0).count(),
-        options.days,
-        number(summary.records),
-        number(summary.files),
+        count(summary.events, "event"),
+        count(summary.tables.values().filter(|n| **n > 0).count() as u64, "type"),
+        count(options.days.into(), "day"),
+        count(summary.records, "record"),
+        count(summary.files, "file"),
         bytes(summary.bytes),
     )
 }

@@ -6,7 +6,7 @@ use crate::config::{self, Config};
 use crate::currents::QueueHour;
 use crate::error::{Error, Kind, Result};
 use crate::load::schedule::{When, wait_until};
-use crate::load::{LoadReport, Loader, Progress, Request, Scope, Stop, bytes, number, plan_text};
+use crate::load::{LoadReport, Loader, Progress, Request, Scope, Stop, bytes, count, number, plan_text};
 use crate::warehouse::last_error;
 use chrono::Utc;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -71,13 +71,15 @@ pub async fn load(args: LoadArgs, config: &Config) -> Result<()> {
         (None, None) => None,
         (Some(every), None) => Some(When::Every(config::duration("--every", every)?)),
         (None, Some(cron)) => Some(When::cron(cron)?),
-        (Some(_), Some(_)) => return Err(Error::usage("`every` and `cron` are both set: one of them says when")),
+        (Some(_), Some(_)) => return Err(Error::usage("`every` and `cron` are both set: keep one of them")),
     };
     let jitter = match args.jitter.as_ref().or(config.jitter.as_ref()) {
         Some(text) => config::duration("--jitter", text)?,
         None => Duration::ZERO,
     };
     let request = request(&args.pass, config)?;
+    // A mistake in the options must not leave an empty warehouse behind.
+    loader(&args.pass, config, crate::warehouse::Store::nothing())?;
     let store = args.pass.place.open(config, true)?;
     let loader = loader(&args.pass, config, store.clone())?;
     let stop = Arc::new(Stop::default());
@@ -132,18 +134,25 @@ fn as_json(report: &LoadReport) -> Result<String> {
 /// What a finished pass means for the exit code.
 fn judge(report: LoadReport, strict: bool) -> Result<()> {
     if let Some(error) = report.error {
-        return Err(error);
+        return Err(match error.kind() {
+            Kind::Interrupted | Kind::Terminated => error.hint("what was finished is committed; run again to go on"),
+            _ => error,
+        });
     }
     let quarantined = report.quarantined.len() as u64 + report.still_quarantined;
     let rejected = report.counters.rejected;
     if quarantined == 0 && rejected == 0 {
         return Ok(());
     }
-    let what = format!("{} files are quarantined and {} records were rejected", number(quarantined), number(rejected));
+    let files = if quarantined == 1 { "file is" } else { "files are" };
+    let what = match (quarantined, rejected) {
+        (0, _) => format!("{} rejected", count(rejected, "record")),
+        (_, 0) => format!("{} {files} quarantined", number(quarantined)),
+        _ => format!("{} {files} quarantined and {} rejected", number(quarantined), count(rejected, "record")),
+    };
     if strict {
-        return Err(
-            Error::new(Kind::Strict, what).hint("everything else is loaded; see system.quarantine and system.rejects")
-        );
+        return Err(Error::new(Kind::Strict, what)
+            .hint("everything else is loaded; system.quarantine and system.rejects give each one's reason"));
     }
     eprintln!("warning: {what}");
     Ok(())
@@ -222,7 +231,7 @@ fn listen(stop: Arc<Stop>) -> Result<()> {
             if stop.requested().is_some() {
                 std::process::exit(kind.exit_code().into());
             }
-            eprintln!("stopping; once more to stop at once");
+            eprintln!("stopping after the file in hand; a second signal stops at once");
             stop.request(kind);
         }
     });

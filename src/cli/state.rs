@@ -5,7 +5,7 @@ use super::options::WarehouseArgs;
 use super::print;
 use crate::config::{self, Config};
 use crate::error::{Error, Kind, Result};
-use crate::load::{Bucket, Request, Settings, bytes, number, restate};
+use crate::load::{Bucket, Request, Settings, bytes, count, number, restate};
 use crate::warehouse::lock::WriterLock;
 use crate::warehouse::status::{Backlog, Status};
 use crate::warehouse::{Snapshot, Store, cell::TABLES, dataset, last_error, log, status as room, verify as checks};
@@ -94,37 +94,40 @@ fn status_text(status: &Status, url: &str) -> String {
     let mut out = String::new();
     let _ = writeln!(
         out,
-        "{url}: {} rows in {} cells ({})",
-        number(status.rows),
-        number(status.cells),
+        "{url}: {} in {} ({})",
+        count(status.rows, "row"),
+        count(status.cells, "cell"),
         bytes(status.bytes)
     );
-    let _ = writeln!(out, "{} files in the ledger, log entry {}", number(status.files), status.seq);
+    let _ = writeln!(out, "{} in the ledger, log entry {}", count(status.files, "file"), status.seq);
     if let Some(backlog) = &status.backlog {
-        let _ = writeln!(out, "backlog: {} files ({}) are not loaded yet", number(backlog.files), bytes(backlog.bytes));
+        let _ = writeln!(out, "backlog: {} ({}) not loaded yet", count(backlog.files, "file"), bytes(backlog.bytes));
     }
     if let Some(error) = &status.last_error {
         let _ = writeln!(out, "the last pass failed: {}", error.replace('\n', "\n  "));
     }
     for (reason, count) in &status.quarantined {
-        let _ = writeln!(out, "quarantined: {} files: {reason}", number(*count));
+        let _ = writeln!(out, "quarantined: {} ({reason})", self::count(*count, "file"));
     }
     if status.rejected > 0 {
-        let _ = writeln!(out, "rejected: {} records", number(status.rejected));
+        let _ = writeln!(out, "rejected: {}", count(status.rejected, "record"));
     }
     if status.behind > 0 {
-        let _ = writeln!(out, "behind: {} cells lack newer columns", number(status.behind));
+        let _ = writeln!(out, "behind: {} without newer columns", count(status.behind, "cell"));
     }
-    let _ = writeln!(out, "\n{:<52} {:>12}  {:<13}  {:>7}  gaps", "table", "rows", "newest hour", "behind");
+    let _ =
+        writeln!(out, "\n{:<52} {:>12}  {:<13}  {:>7}  hours without a file", "table", "rows", "newest hour", "age");
     for table in &status.freshness {
-        let behind = table.hours_behind.map(|h| format!("{h} h")).unwrap_or_default();
+        // Hours matter for two days; after that, nobody divides by 24 at night.
+        let age = table.hours_behind.map(|h| if h < 48 { format!("{h} h") } else { format!("{} d", h / 24) });
+        let age = age.unwrap_or_default();
         let gaps = match table.missing_hours.as_slice() {
             [] => String::new(),
             [one] => one.clone(),
-            [first, .., last] => format!("{} hours, {first} to {last}", table.missing_hours.len()),
+            [first, .., last] => format!("{}, from {first} to {last}", table.missing_hours.len()),
         };
         let newest = table.newest.as_deref().unwrap_or("");
-        let line = format!("{:<52} {:>12}  {newest:<13}  {behind:>7}  {gaps}", table.table, number(table.rows));
+        let line = format!("{:<52} {:>12}  {newest:<13}  {age:>7}  {gaps}", table.table, number(table.rows));
         let _ = writeln!(out, "{}", line.trim_end());
     }
     let _ = writeln!(out, "\nlast loads");
@@ -132,12 +135,12 @@ fn status_text(status: &Status, url: &str) -> String {
         let c = &load.counters;
         let _ = writeln!(
             out,
-            "  {:>4}  {}  {} files, {} rows stored, {} duplicates, {} rejected, {} quarantined",
+            "  {:>4}  {}  {}, {} stored, {}, {} rejected, {} quarantined",
             load.seq,
             load.started.format("%Y-%m-%d %H:%M:%S UTC"),
-            number(c.files),
-            number(c.new),
-            number(c.duplicates),
+            count(c.files, "file"),
+            count(c.new, "row"),
+            count(c.duplicates, "duplicate"),
             number(c.rejected),
             number(c.quarantined),
         );
@@ -164,17 +167,17 @@ pub async fn verify(args: VerifyArgs, config: &Config) -> Result<()> {
         let how = if args.deep { "read through" } else { "checked" };
         let _ = writeln!(
             out,
-            "{} cells {how}, {} rows, {} problems",
-            number(found.cells),
-            number(found.rows),
-            found.problems.len()
+            "{} {how}, {}, {}",
+            count(found.cells, "cell"),
+            count(found.rows, "row"),
+            count(found.problems.len() as u64, "problem")
         );
         print(&out)?;
     }
     if found.problems.is_empty() {
         return Ok(());
     }
-    Err(Error::new(Kind::Check, format!("{} problems in {}", found.problems.len(), store.url()))
+    Err(Error::new(Kind::Check, format!("{} in {}", count(found.problems.len() as u64, "problem"), store.url()))
         .hint("`eddyline load --rebuild` reads the source again and writes the cells anew"))
 }
 
@@ -185,7 +188,8 @@ pub async fn state(args: StateArgs, config: &Config) -> Result<()> {
     let _lock = WriterLock::take(&store, Duration::from_secs(60)).await?;
     dataset::open(&store).await?;
     let entry = restate(&store, &*place.definitions(config)?, Utc::now()).await?;
-    let seq = Snapshot::open(&store).await.map_or(0, |s| s.seq) + 1;
+    // The log may be what is broken, so its entries are counted, not read.
+    let seq = log::last_seq(&store).await?.max(Snapshot::open(&store).await.map_or(0, |s| s.seq)) + 1;
     if !log::append(&store, seq, &entry).await? {
         return Err(Error::new(Kind::Conflict, "another writer committed meanwhile").hint("run it again"));
     }

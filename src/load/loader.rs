@@ -84,7 +84,7 @@ impl Loader {
         stop: Arc<Stop>,
         progress: Arc<Progress>,
     ) -> Result<LoadReport> {
-        let lock = WriterLock::take(&self.store, self.patience).await?;
+        let lock = self.lock(&stop).await?;
         lock.sweep(&self.store);
         let started = clock();
         let mut warnings = Vec::new();
@@ -122,6 +122,23 @@ impl Loader {
         }
         Err(Error::new(Kind::Conflict, format!("other writers keep committing to {}", self.store.url()))
             .hint("let one loader at a time write; what this pass built is kept and found by the next"))
+    }
+
+    /// The writer's lock, waited for in short turns: whoever asks to stop must not wait for another loader's pass.
+    async fn lock(&self, stop: &Stop) -> Result<WriterLock> {
+        const TURN: Duration = Duration::from_millis(500);
+        let mut left = self.patience;
+        loop {
+            let turn = left.min(TURN);
+            left -= turn;
+            match WriterLock::take(&self.store, turn).await {
+                Err(e) if e.kind() == Kind::Conflict && !left.is_zero() => {}
+                taken => return taken,
+            }
+            if let Some(kind) = stop.requested() {
+                return Err(Error::new(kind, "stopped while waiting for another writer to finish"));
+            }
+        }
     }
 
     /// Without `meta/` but with cells: the log is made anew from their footers.

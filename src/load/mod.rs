@@ -22,6 +22,6 @@ pub use bucket::{Bucket, Listed};
 pub use context::{ColumnPolicy, Settings};
 pub use loader::{Clock, Loader, Request};
 pub use plan::{Plan, Scope};
-pub use report::{LoadReport, bytes, number, plan_text};
+pub use report::{LoadReport, bytes, count, number, one_line, plan_text};
 pub use restate::restate;
 pub use watch::{Progress, Stop};

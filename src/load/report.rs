@@ -74,13 +74,19 @@ impl LoadReport {
     pub fn text(&self) -> String {
         let mut out = String::new();
         let c = &self.counters;
-        if self.seq.is_none() && c.files == 0 {
-            let _ = writeln!(out, "nothing new: {} objects listed, {} known", number(c.listed), number(self.known));
+        if c.files == 0 && c.cells == 0 {
+            let what = if self.error.is_some() { "nothing loaded" } else { "nothing new" };
+            let _ = writeln!(out, "{what}: {} listed, {} known", count(c.listed, "object"), number(self.known));
+            if self.known == 0 && c.listed == c.ignored.values().sum::<u64>() {
+                let _ = writeln!(out, "no Currents file lies in {}: is --source right?", self.source);
+            }
         } else {
             let seconds = (self.finished - self.started).num_milliseconds() as f64 / 1000.0;
-            let _ = writeln!(out, "loaded {} files ({}) in {seconds:.1} s", number(c.files), bytes(c.bytes));
+            let loaded = c.files.saturating_sub(c.quarantined + c.vanished);
+            let _ = writeln!(out, "loaded {} ({} read) in {seconds:.1} s", count(loaded, "file"), bytes(c.bytes));
+            let tables = self.tables.values().filter(|t| t.new > 0).count() as u64;
             let _ = writeln!(out, "  records     {:>14}", number(c.read));
-            let _ = writeln!(out, "  stored      {:>14}  in {} tables", number(c.new), self.tables.len());
+            let _ = writeln!(out, "  stored      {:>14}  in {}", number(c.new), count(tables, "table"));
             let _ = writeln!(out, "  duplicates  {:>14}", number(c.duplicates));
             let _ = writeln!(out, "  rejected    {:>14}", number(c.rejected));
             let _ = writeln!(out, "  cells       {:>14}  ({} written)", number(c.cells), bytes(c.written));
@@ -102,30 +108,36 @@ impl LoadReport {
             };
         }
         for (column, count) in &self.misfits {
-            let _ = writeln!(out, "kept in _extra: {} values of {column} do not fit the column's type", number(*count));
+            let values = self::count(*count, "value");
+            let _ = writeln!(out, "kept in _extra: {values} that did not fit {column}");
         }
         for (reason, count) in &self.counters.ignored {
             let example = self.ignored_examples.get(reason).map_or("", String::as_str);
-            let _ = writeln!(out, "ignored: {} {reason}, such as {example}", number(*count));
+            ignored(out, reason, *count, example);
+        }
+        if self.counters.vanished > 0 {
+            let files = count(self.counters.vanished, "file");
+            let _ = writeln!(out, "vanished: {files} listed and gone when read; taken when they come back");
         }
         for (key, reason) in self.quarantined.iter().take(NAMED) {
-            let _ = writeln!(out, "quarantined: {key}: {reason}");
+            let _ = writeln!(out, "quarantined: {}: {reason}", one_line(key));
         }
         if self.quarantined.len() > NAMED {
-            let _ = writeln!(out, "quarantined: {} more", self.quarantined.len() - NAMED);
+            let _ = writeln!(out, "quarantined: {} more", number((self.quarantined.len() - NAMED) as u64));
         }
         if self.still_quarantined > 0 {
-            let _ = writeln!(out, "still quarantined: {} files of earlier passes", number(self.still_quarantined));
+            let _ = writeln!(out, "still quarantined: {} of earlier passes", count(self.still_quarantined, "file"));
         }
         if !self.quarantined.is_empty() || self.still_quarantined > 0 {
-            let _ = writeln!(out, "  see: SELECT * FROM system.quarantine; try again with --retry-quarantined");
+            let _ = writeln!(out, "  all of them: SELECT * FROM system.quarantine");
+            let _ = writeln!(out, "  once repaired: eddyline load --retry-quarantined");
         }
         if self.counters.rejected > 0 {
-            let _ = writeln!(out, "  see: SELECT * FROM system.rejects");
+            let _ = writeln!(out, "rejected records: SELECT * FROM system.rejects");
         }
         if self.behind > 0 {
-            let _ =
-                writeln!(out, "behind: {} cells lack newer columns; coming passes rewrite them", number(self.behind));
+            let cells = count(self.behind, "cell");
+            let _ = writeln!(out, "behind: {cells} without newer columns; coming passes rewrite them");
         }
         for warning in &self.warnings {
             let _ = writeln!(out, "warning: {warning}");
@@ -138,30 +150,46 @@ pub fn plan_text(plan: &Plan, known_files: u64) -> String {
     let mut out = String::new();
     let _ = writeln!(
         out,
-        "{} objects listed: {} to load ({}), {} known, {} out of scope",
-        number(plan.listed),
+        "{} listed: {} to load ({}), {} known, {} out of scope",
+        count(plan.listed, "object"),
         number(plan.file_count() as u64),
         bytes(plan.byte_count()),
         number(plan.known),
         number(plan.out_of_scope),
     );
-    let _ = writeln!(out, "{} files in the ledger", number(known_files));
+    let _ = writeln!(out, "{} in the ledger", count(known_files, "file"));
     for (cell, files, size) in plan.cells() {
-        let _ = writeln!(out, "  {}  {files} files, {}", cell.path(), bytes(size));
+        let _ = writeln!(out, "  {}  {}, {}", cell.path(), count(files as u64, "file"), bytes(size));
     }
     if !plan.unrouted.is_empty() {
-        let _ = writeln!(out, "  {} files to look into: their keys do not say all they hold", plan.unrouted.len());
+        let files = count(plan.unrouted.len() as u64, "file");
+        let _ = writeln!(out, "  {files} to look into: the key does not say everything that is inside");
     }
     for (reason, (count, example)) in &plan.ignored {
-        let _ = writeln!(out, "ignored: {} {reason}, such as {example}", number(*count));
+        ignored(&mut out, reason, *count, example);
     }
     if plan.still_quarantined > 0 {
-        let _ = writeln!(out, "still quarantined: {} files of earlier passes", number(plan.still_quarantined));
+        let _ = writeln!(out, "still quarantined: {} of earlier passes", count(plan.still_quarantined, "file"));
     }
     out
 }
 
-/// A count with thin groups: 1,234,567.
+fn ignored(out: &mut String, reason: &str, objects: u64, example: &str) {
+    let reason = reason.replace('_', " ");
+    let _ = writeln!(out, "ignored: {} ({reason}), such as {}", count(objects, "object"), one_line(example));
+}
+
+/// A key as it may stand in a line of text: a line break in a name must not pass for a line of ours.
+pub fn one_line(key: &str) -> String {
+    key.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
+}
+
+/// So many of a thing: 1 file, 2 files.
+pub fn count(n: u64, thing: &str) -> String {
+    format!("{} {thing}{}", number(n), if n == 1 { "" } else { "s" })
+}
+
+/// A number in groups of three digits: 1,234,567.
 pub fn number(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
@@ -189,5 +217,11 @@ mod tests {
         assert_eq!(number(999), "999");
         assert_eq!(number(1_000), "1,000");
         assert_eq!(number(1_234_567), "1,234,567");
+        assert_eq!((count(1, "file"), count(1_000, "file")), ("1 file".into(), "1,000 files".into()));
+    }
+
+    #[test]
+    fn a_key_stays_on_its_line() {
+        assert_eq!(one_line("a\nwarning: \u{1b}[31mü.avro"), "a\\nwarning: \\u{1b}[31mü.avro");
     }
 }

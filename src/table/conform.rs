@@ -145,7 +145,7 @@ pub fn has_extra(batch: &RecordBatch) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::table::Definitions;
+    use crate::table::{Definitions, SOURCE_ROW};
     use arrow::array::{Float32Array, Float64Array, Int32Array, ListArray, TimestampMillisecondArray};
     use arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampMicrosecondType};
 

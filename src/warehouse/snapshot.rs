@@ -47,16 +47,25 @@ impl Snapshot {
         Ok(snapshot)
     }
 
-    /// Folds entries that were appended since. Returns how many.
+    /// Folds entries that were appended since. Returns how many. An entry that cannot be read is an error, unless a
+    /// later one restates everything.
     pub async fn catch_up(&mut self, store: &Store) -> Result<u64> {
         let after = entry_path(self.seq);
         let mut folded = 0;
+        let mut broken = None;
         for object in store.list(LOG, Some(&after)).await? {
             let Some(seq) = entry_seq(object.location.as_ref()).filter(|s| *s > self.seq) else { continue };
-            self.fold(seq, read_entry(store, seq).await?);
-            folded += 1;
+            match read_entry(store, seq).await {
+                Ok(entry) if entry.restates || broken.is_none() => {
+                    broken = None;
+                    self.fold(seq, entry);
+                    folded += 1;
+                }
+                Ok(_) => {}
+                Err(e) => broken = broken.or(Some(e)),
+            }
         }
-        Ok(folded)
+        broken.map_or(Ok(folded), Err)
     }
 
     /// Applies one entry.

@@ -10,6 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// How many days back hours without a file are looked for.
 const GAP_DAYS: i64 = 7;
+/// On how many other days an hour must have had a file for its absence to mean something.
+const USUAL: usize = 3;
 
 /// See the module.
 #[derive(Debug, Serialize)]
@@ -145,7 +147,7 @@ fn missing(seen: &BTreeSet<QueueHour>) -> Vec<String> {
         let hour = QueueHour { date: at.date_naive(), hour: at.hour() as u8 };
         let others = days.iter().filter(|d| **d != hour.date);
         let usual = others.clone().filter(|d| seen.contains(&QueueHour { date: **d, hour: hour.hour })).count();
-        if !seen.contains(&hour) && usual >= 3 && usual * 5 >= others.count() * 4 {
+        if !seen.contains(&hour) && usual >= USUAL && usual * 5 >= others.count() * 4 {
             gaps.push(hour.to_string());
         }
         at += Duration::hours(1);
@@ -156,6 +158,7 @@ fn missing(seen: &BTreeSet<QueueHour>) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use chrono::Datelike;
 
     #[test]
     fn an_hour_that_other_days_have_is_missed_and_a_quiet_night_is_not() {
@@ -169,5 +172,8 @@ mod tests {
             }
         }
         assert_eq!(missing(&seen), ["2026-03-03-12"]);
+        // Two days are no habit.
+        seen.retain(|h| h.date.day() <= 3);
+        assert!(missing(&seen).is_empty());
     }
 }
