@@ -86,13 +86,11 @@ impl Session {
     pub async fn open(store: Store, definitions: Arc<Definitions>, options: Options) -> Result<Session> {
         let snapshot = Snapshot::open(&store).await?;
         let tables = snapshot.table_names(&definitions);
-        let known = |name: &str| {
-            let name = name.strip_prefix("public.").unwrap_or(name);
-            name == all_events::ALL_EVENTS
-                || tables.binary_search_by(|t| t.as_str().cmp(name)).is_ok()
-                || name.strip_prefix("system.").is_some_and(|n| system_tables::TABLES.iter().any(|(t, _)| *t == n))
-        };
-        let views = Arc::new(views::load(builtin_views::FILES, &options.views, known)?);
+        let workers = Workers::start(options.threads)?;
+        let (overlay, names) = (options.views.clone(), tables.clone());
+        let views =
+            workers.run(async move { views::load(builtin_views::FILES, &overlay, |n| known(&names, n)) }).await?;
+        let views = Arc::new(views?);
         let mut runtime =
             RuntimeEnvBuilder::new().with_memory_pool(Arc::new(FairSpillPool::new(options.memory.max(1))));
         if let Some(folder) = &options.spill {
@@ -101,8 +99,7 @@ impl Session {
         let runtime = runtime.build_arc().map_err(|e| Error::failed("cannot set up the query engine").because(e))?;
         let ground = Ground { store, definitions, views, footers: Arc::new(Footers::default()), runtime };
         let holdings = Holdings { snapshot: Arc::new(snapshot), ahead: HashMap::new() };
-        let world = World::new(&ground, holdings, config(options.threads))?;
-        let workers = Workers::start(options.threads)?;
+        let world = World::new(&ground, holdings, config(options.threads, options.memory))?;
         Ok(Session { ground, memory: options.memory, workers, world: RwLock::new(Arc::new(world)) })
     }
 
@@ -122,15 +119,17 @@ impl Session {
 
     async fn run_from(&self, sql: &str, file: Option<(&str, usize)>) -> Result<Answer> {
         let mut world = self.world();
-        let parsed = parse(sql).map_err(|e| match e {
-            ParseFailure::Syntax(e) => translate(e, About { sql, file, tables: &world.names }),
-            ParseFailure::Count(what) => Error::usage(what),
+        // Even parsing recurses: it too runs where stacks are large.
+        let text = sql.to_string();
+        let prepared = self.workers.run(async move { prepare(&text) }).await?;
+        let Prepared { effect, target } = prepared.map_err(|e| match e {
+            Unprepared::Syntax(e) => translate(e, About { sql, file, tables: &world.names }),
+            Unprepared::Refused(e) => e,
         })?;
-        let effect = effect(&parsed)?;
-        self.may_write(&parsed)?;
+        self.may_write(target.as_deref())?;
         for attempt in 1.. {
             let trace = Arc::new(Trace::default());
-            let work = attempt_once(world.clone(), parsed.clone(), effect, trace.clone(), self.memory / 4);
+            let work = attempt_once(world.clone(), sql.to_string(), effect, trace.clone(), self.memory / 4);
             let error = match self.workers.run(work).await? {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
@@ -151,16 +150,13 @@ impl Session {
     }
 
     /// COPY must not put a stranger among the warehouse's objects.
-    fn may_write(&self, parsed: &Parsed) -> Result<()> {
-        let (Parsed::CopyTo(copy), Some(folder)) = (parsed, self.ground.store.folder()) else { return Ok(()) };
-        let whole = |path: &std::path::Path| {
-            let path = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
-            // The file need not exist yet, its folder does.
-            let parent = path.parent().and_then(|p| p.canonicalize().ok());
-            parent.map_or(path.clone(), |p| p.join(path.file_name().unwrap_or_default()))
-        };
+    fn may_write(&self, target: Option<&str>) -> Result<()> {
+        let (Some(target), Some(folder)) = (target, self.ground.store.folder()) else { return Ok(()) };
+        let target = std::path::absolute(target).unwrap_or_else(|_| target.into());
+        // The target need not exist yet, nor its folder.
+        let there = target.ancestors().find_map(|a| a.canonicalize().ok()).unwrap_or_default();
         let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
-        if whole(std::path::Path::new(&copy.target)).starts_with(folder) {
+        if there.starts_with(&folder) || target.starts_with(&folder) {
             return Err(Error::usage("COPY may not write into the warehouse").hint("name a file elsewhere"));
         }
         Ok(())
@@ -205,6 +201,28 @@ impl Session {
             }
         }
         self.replace(snapshot, ahead)
+    }
+
+    #[cfg(test)]
+    pub(super) async fn phases(&self, sql: &str) -> String {
+        let (world, sql) = (self.world(), sql.to_string());
+        let work = async move {
+            use std::time::Instant;
+            let state = world.context.state();
+            let at = Instant::now();
+            let plan = state.create_logical_plan(&sql).await.unwrap();
+            let logical = at.elapsed();
+            let at = Instant::now();
+            let plan = state.optimize(&plan).unwrap();
+            let optimized = at.elapsed();
+            let at = Instant::now();
+            let physical = state.query_planner().create_physical_plan(&plan, &state).await.unwrap();
+            let planned = at.elapsed();
+            let lines =
+                datafusion::physical_plan::displayable(physical.as_ref()).indent(false).to_string().lines().count();
+            format!("logical {logical:?}, optimize {optimized:?}, physical {planned:?}, {lines} nodes")
+        };
+        self.workers.run(work).await.unwrap()
     }
 
     fn replace(&self, snapshot: Snapshot, ahead: HashMap<CellKey, object_store::ObjectMeta>) -> Result<Arc<World>> {
@@ -292,14 +310,43 @@ impl Session {
     }
 }
 
+/// What a statement is, before it runs.
+struct Prepared {
+    effect: Effect,
+    /// The file COPY writes.
+    target: Option<String>,
+}
+
+enum Unprepared {
+    Syntax(DataFusionError),
+    Refused(Error),
+}
+
+fn prepare(sql: &str) -> std::result::Result<Prepared, Unprepared> {
+    let parsed = parse(sql).map_err(|e| match e {
+        ParseFailure::Syntax(e) => Unprepared::Syntax(e),
+        ParseFailure::Count(what) => Unprepared::Refused(Error::usage(what)),
+    })?;
+    let effect = effect(&parsed).map_err(Unprepared::Refused)?;
+    let target = match parsed {
+        Parsed::CopyTo(copy) => Some(copy.target),
+        _ => None,
+    };
+    Ok(Prepared { effect, target })
+}
+
 /// Plans a statement and reads its result to the end.
 async fn attempt_once(
     world: Arc<World>,
-    parsed: Parsed,
+    sql: String,
     effect: Effect,
     trace: Arc<Trace>,
     memory: usize,
 ) -> std::result::Result<Answer, DataFusionError> {
+    let parsed = parse(&sql).map_err(|e| match e {
+        ParseFailure::Syntax(e) => e,
+        ParseFailure::Count(what) => DataFusionError::Plan(what),
+    })?;
     let mut state = world.context.state();
     let plan = state.statement_to_plan(parsed).await?;
     if effect == Effect::Sets {
@@ -321,7 +368,16 @@ fn still_ahead(before: &Holdings, now: &Snapshot) -> HashMap<CellKey, object_sto
     before.ahead.iter().filter(|(key, _)| same(key)).map(|(key, object)| (key.clone(), object.clone())).collect()
 }
 
-fn config(threads: usize) -> SessionConfig {
+/// Whether a view may read a name that is no view: a table, `all_events`, a system table.
+fn known(tables: &[String], name: &str) -> bool {
+    let name = name.strip_prefix("public.").unwrap_or(name);
+    let system = name.strip_prefix("system.");
+    name == all_events::ALL_EVENTS
+        || tables.binary_search_by(|t| t.as_str().cmp(name)).is_ok()
+        || system.is_some_and(|n| system_tables::TABLES.iter().any(|(t, _)| *t == n))
+}
+
+fn config(threads: usize, memory: usize) -> SessionConfig {
     let mut config = SessionConfig::new()
         .with_target_partitions(threads.max(1))
         .with_information_schema(true)
@@ -329,5 +385,8 @@ fn config(threads: usize) -> SessionConfig {
         .with_create_default_catalog_and_schema(false);
     // Errors point into the statement.
     config.options_mut().sql_parser.collect_spans = true;
+    // What each sort keeps back for merging; the default alone exceeds a small budget.
+    let reserve = (memory / 16 / threads.max(1)).clamp(64 << 10, 10 << 20);
+    config.options_mut().execution.sort_spill_reservation_bytes = reserve;
     config
 }

@@ -90,11 +90,13 @@ fn moments(values: impl Iterator<Item = DateTime<Utc>>) -> ArrayRef {
     Arc::new(TimestampMicrosecondArray::from_iter_values(values.map(|t| t.timestamp_micros())).with_timezone("UTC"))
 }
 
+type Counter = fn(&LoadSummary) -> u64;
+
 fn loads(loads: &[LoadSummary]) -> Batch {
     let all = || loads.iter();
     let ignored: Vec<String> =
         all().map(|l| serde_json::to_string(&l.counters.ignored).unwrap_or_else(|_| "{}".into())).collect();
-    let counters: [(&str, fn(&LoadSummary) -> u64); 12] = [
+    let counters: [(&str, Counter); 12] = [
         ("listed", |l| l.counters.listed),
         ("files", |l| l.counters.files),
         ("quarantined", |l| l.counters.quarantined),

@@ -17,17 +17,18 @@ use async_trait::async_trait;
 use chrono::NaiveDate;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::config::TableParquetOptions;
-use datafusion::common::{Result, ScalarValue, project_schema};
+use datafusion::common::{DFSchema, Result, ScalarValue, project_schema};
 use datafusion::datasource::TableType;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema as ScanSchema;
 use datafusion::execution::object_store::ObjectStoreUrl;
-use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
+use datafusion::logical_expr::{EmptyRelation, Expr, LogicalPlan, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::union::UnionExec;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// The address under which DataFusion finds the pinned store.
@@ -146,6 +147,18 @@ impl TableProvider for CellTable {
 
     fn table_type(&self) -> TableType {
         TableType::Base
+    }
+
+    /// A table without cells is known to be empty before anything is planned: the views name every table there is, and
+    /// most warehouses lack most of them.
+    fn get_logical_plan(&self) -> Option<Cow<'_, LogicalPlan>> {
+        let tables = || self.parts.iter().flat_map(|p| &p.tables);
+        if tables().any(|(table, _)| self.source.holdings.cells(table).next().is_some()) {
+            return None;
+        }
+        let schema = DFSchema::try_from(self.schema.clone()).ok()?;
+        let empty = EmptyRelation { produce_one_row: false, schema: Arc::new(schema) };
+        Some(Cow::Owned(LogicalPlan::EmptyRelation(empty)))
     }
 
     async fn scan(

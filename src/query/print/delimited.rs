@@ -20,9 +20,9 @@ pub fn write(answer: &Answer, out: &mut (dyn Write + Send)) -> Result<()> {
                 if at > 0 {
                     line.push(',');
                 }
-                match column.get(row)? {
-                    Some(text) => line.push_str(&quoted(&text)),
-                    None => {}
+                // Null is nothing.
+                if let Some(text) = column.get(row)? {
+                    line.push_str(&quoted(&text));
                 }
             }
             line.push_str("\r\n");

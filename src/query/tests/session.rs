@@ -159,16 +159,16 @@ async fn refresh_sees_new_loads_and_keeps_options() {
 #[tokio::test]
 async fn large_results_and_sorts_stay_within_the_budget() {
     let (warehouse, _) = small().await;
-    let session = warehouse.session_with(Options { memory: 24 << 20, ..Options::default() }).await;
+    let session = warehouse.session_with(Options { memory: 48 << 20, ..Options::default() }).await;
     let sql =
-        "select value, 'some text to make rows wider ' || value as t from generate_series(1, 300000) order by 1 desc";
+        "select value, 'some text to make rows wider ' || value as t from generate_series(1, 600000) order by 1 desc";
     let answer = session.run(sql).await.unwrap_or_else(|e| panic!("{}", e.show()));
     assert!(answer.is_spilled());
-    assert_eq!(answer.rows, 300_000);
+    assert_eq!(answer.rows, 600_000);
     let first = answer.batches().unwrap().next().unwrap().unwrap();
     assert!(first.num_rows() > 0);
     let all = rows(&answer);
-    assert_eq!((all.len(), all[0][0].as_str(), all[299_999][0].as_str()), (300_000, "300000", "1"));
+    assert_eq!((all.len(), all[0][0].as_str(), all[599_999][0].as_str()), (600_000, "600000", "1"));
 }
 
 #[tokio::test]
