@@ -310,7 +310,12 @@ SELECT
   CASE WHEN delivered_at < sent_at THEN 0 ELSE to_unixtime(delivered_at) - to_unixtime(sent_at) END AS seconds_to_delivery,
   NULL AS seconds_to_open,
   CASE WHEN first_human_click_at < sent_at THEN 0 ELSE to_unixtime(first_human_click_at) - to_unixtime(sent_at) END AS seconds_to_click,
-  CASE WHEN sends = 0 THEN 'none' WHEN events_moved > 0 THEN 'nearest_send' ELSE 'key' END AS matched_by,
+  CASE
+    WHEN sends = 0 THEN 'none'
+    WHEN events_moved > 0 THEN 'nearest_send'
+    WHEN user_unknown AND address IS NOT NULL THEN 'address'
+    ELSE 'key'
+  END AS matched_by,
   events_moved,
   CASE WHEN dispatch_unknown THEN row_dispatch_key WHEN user_unknown AND address IS NULL THEN row_user_key END AS unkeyed_event_id
 FROM other

@@ -17,7 +17,7 @@
 -- unsubscribes        clicks on the unsubscribe link, not a change of state: see users_behaviors_subscription_globalstatechange.
 -- outcome             the furthest it went: spam, unsubscribed, clicked, opened (both human), bounced, delivered, delayed (soft bounce or
 --                     deferral, no more), sent, aborted, retried. A machine's open or click only proves delivery.
--- seconds_to_*        from sent_at, 0 where the event's clock is ahead of the send's; null without a send.
+-- seconds_to_*        from sent_at, 0 where the event's clock is behind the send's; null without a send.
 -- matched_by          key; address = engagement of another profile was put here because this is the only recipient of the message in this
 --                     dispatch with that address (or the user is unknown and the address stands for it); nearest_send = events without
 --                     dispatch_id were put to the person's nearest earlier send of the same message within 7 days; none = no send.

@@ -18,8 +18,9 @@
 -- is_sms_fallback     sent in place of a rejected RCS message. Such an SMS may have no Send of its own: matched_by is then rcs_fallback.
 -- outcome             the furthest it went: unsubscribed, replied, clicked (human), delivered, rejected, failed, handed_over, sent, aborted,
 --                     retried, inbound (a message from a person that answers no send).
--- seconds_to_*        from sent_at, 0 where the event's clock is ahead of the send's; null without a send.
--- matched_by          key; nearest_send = some events came by the rule for events without dispatch_id; rcs_fallback; none = no send.
+-- seconds_to_*        from sent_at, 0 where the event's clock is behind the send's; null without a send.
+-- matched_by          key; address = the user is missing or [REDACTED] and the phone number stands for it; nearest_send = some events came by
+--                     the rule for events without dispatch_id; rcs_fallback; none = no send.
 -- events_moved        how many events came by nearest_send.
 -- unkeyed_event_id    the event that made the row, where the dispatch or every mark of the user is missing or [REDACTED] (such an event
 --                     never joins by key).
@@ -269,6 +270,7 @@ SELECT
     WHEN sends = 0 AND rcs_rejected_at IS NOT NULL THEN 'rcs_fallback'
     WHEN sends = 0 THEN 'none'
     WHEN events_moved > 0 THEN 'nearest_send'
+    WHEN user_unknown AND phone_number IS NOT NULL THEN 'address'
     ELSE 'key'
   END AS matched_by,
   events_moved,

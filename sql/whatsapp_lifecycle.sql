@@ -16,9 +16,10 @@
 -- replies             inbound messages put to this send; unsubscribes are those that ended the subscription.
 -- outcome             the furthest it went: unsubscribed, replied, clicked, read, delivered, failed, sent, aborted, retried, inbound (a message
 --                     from a person that answers no send).
--- seconds_to_*        from sent_at, 0 where the event's clock is ahead of the send's; null without a send.
+-- seconds_to_*        from sent_at, 0 where the event's clock is behind the send's; null without a send.
 -- matched_by          key; message_id = some events came from another dispatch, person or message but named this message id;
---                     nearest_send; none = no send. events_moved: how many events came by message_id or nearest_send.
+--                     nearest_send; address = the user is missing or [REDACTED] and the phone number stands for it; none = no send.
+-- events_moved        how many events came by message_id or nearest_send.
 -- unkeyed_event_id    the event that made the row, where the dispatch or every mark of the user is missing or [REDACTED] (such an event
 --                     never joins by key).
 --
@@ -277,6 +278,7 @@ SELECT
     WHEN sends = 0 THEN 'none'
     WHEN by_nearest THEN 'nearest_send'
     WHEN by_message_id THEN 'message_id'
+    WHEN user_unknown AND phone_number IS NOT NULL THEN 'address'
     ELSE 'key'
   END AS matched_by,
   events_moved,

@@ -26,6 +26,10 @@ pub struct Config {
     pub defs: Option<PathBuf>,
     /// `--views`
     pub views: Option<PathBuf>,
+    /// `--query-memory`
+    pub query_memory: Option<String>,
+    /// `--threads`
+    pub threads: Option<usize>,
     /// `--columns`
     pub columns: Option<String>,
     /// `--schema-budget`
@@ -145,6 +149,11 @@ pub fn store_options(config: &Config) -> Vec<(String, String)> {
     let ambient = std::env::vars().filter(|(name, _)| READ.iter().any(|p| name.starts_with(p)));
     let ambient = ambient.map(|(name, value)| (name.to_lowercase(), value));
     ambient.chain(config.store.iter().map(|(k, v)| (k.to_lowercase(), v.clone()))).collect()
+}
+
+/// How this program was called, for commands that are shown to be copied.
+pub fn program() -> String {
+    std::env::args().next().unwrap_or_else(|| "eddyline".to_string())
 }
 
 /// Where a person's files lie, for the shell's history.

@@ -7,5 +7,6 @@ pub mod currents;
 pub mod error;
 pub mod generate;
 pub mod load;
+pub mod query;
 pub mod table;
 pub mod warehouse;

@@ -2,10 +2,10 @@
 
 use super::print;
 use crate::config::Config;
-use crate::error::{Error, Result};
-use crate::generate::{AvroType, Codec, FieldSpec, Layout, Options, OutFormat, Summary, TypeSpec, generate};
+use crate::error::Result;
+use crate::generate::{Codec, Layout, Options, OutFormat, Summary, generate, type_specs};
 use crate::load::{bytes, count};
-use crate::table::{ColumnType, Definitions};
+use crate::table::Definitions;
 use chrono::NaiveDate;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::path::PathBuf;
@@ -76,7 +76,7 @@ enum FormatArg {
 
 /// Generates an export.
 pub fn run(args: Args, _: &Config) -> Result<()> {
-    let types = types(&Definitions::builtin()?, args.types.as_deref())?;
+    let types = type_specs(&Definitions::builtin()?, args.types.as_deref())?;
     let options = Options {
         out: args.out.clone(),
         events: args.events,
@@ -130,53 +130,4 @@ pub fn with_bar(options: &Options) -> Result<Summary> {
     let summary = generate(options, &mut |done| bar.set_position(done));
     bar.finish_and_clear();
     summary
-}
-
-/// The event types to generate: the current ones whose fields are known, as far as they match.
-pub fn types(definitions: &Definitions, pattern: Option<&str>) -> Result<Vec<TypeSpec>> {
-    let glob = match pattern {
-        Some(text) => {
-            let glob = globset::GlobBuilder::new(text).case_insensitive(true).build();
-            Some(
-                glob.map_err(|e| Error::usage(format!("--types: `{text}` is not a pattern")).because(e))?
-                    .compile_matcher(),
-            )
-        }
-        None => None,
-    };
-    let wanted = definitions.tables().filter(|(name, def)| match &glob {
-        Some(glob) => glob.is_match(def.event_type.as_str()) || glob.is_match(name),
-        None => def.current && !def.incomplete,
-    });
-    let types: Vec<TypeSpec> = wanted
-        .map(|(_, def)| TypeSpec {
-            event_type: def.event_type.as_str().to_string(),
-            channel: def.channel.clone(),
-            stage: def.stage.clone(),
-            fields: def
-                .columns
-                .iter()
-                .map(|column| FieldSpec {
-                    name: column.name.clone(),
-                    avro: avro(definitions.written_as(&def.event_type, &column.name).unwrap_or(column.kind)),
-                    required: def.required.contains(&column.name) || column.name == "id",
-                })
-                .collect(),
-        })
-        .collect();
-    if types.is_empty() {
-        return Err(Error::usage("no event type matches --types").hint("`eddyline tables` lists them"));
-    }
-    Ok(types)
-}
-
-fn avro(kind: ColumnType) -> AvroType {
-    match kind {
-        ColumnType::Int | ColumnType::TimestampSeconds => AvroType::Int,
-        ColumnType::Long | ColumnType::TimestampMillis => AvroType::Long,
-        ColumnType::Float | ColumnType::Double => AvroType::Float,
-        ColumnType::Boolean => AvroType::Boolean,
-        ColumnType::StringArray => AvroType::StringArray,
-        ColumnType::String | ColumnType::Date => AvroType::String,
-    }
 }

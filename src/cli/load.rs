@@ -15,6 +15,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+/// How long to wait for another writer on a local disk.
+const PATIENCE: Duration = Duration::from_secs(600);
+
 /// `eddyline plan`
 #[derive(clap::Args)]
 pub struct PlanArgs {
@@ -163,9 +166,19 @@ fn stopped(stop: &Stop) -> Error {
 pub fn loader(args: &PassArgs, config: &Config, store: crate::warehouse::Store) -> Result<Loader> {
     let patience = match args.lock_wait.as_ref().or(config.lock_wait.as_ref()) {
         Some(text) => config::duration("--lock-wait", text)?,
-        None => Duration::from_secs(600),
+        None => PATIENCE,
     };
     Ok(Loader::new(store, args.bucket(config)?, args.place.definitions(config)?, args.settings(config)?, patience))
+}
+
+/// A loader with the usual patience, for commands without a pass's options.
+pub fn loader_on(
+    store: crate::warehouse::Store,
+    bucket: crate::load::Bucket,
+    definitions: Arc<crate::table::Definitions>,
+    settings: crate::load::Settings,
+) -> Loader {
+    Loader::new(store, bucket, definitions, settings, PATIENCE)
 }
 
 /// What the options ask for.

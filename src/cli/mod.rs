@@ -3,8 +3,8 @@
 mod generate;
 mod load;
 mod options;
-//mod quickstart;
-//mod sql;
+mod quickstart;
+mod sql;
 mod state;
 
 use crate::config;
@@ -27,7 +27,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Generate a sample export, load it, and query it: the whole thing in a minute
-    //    Quickstart(quickstart::Args),
+    Quickstart(quickstart::Args),
     /// Generate a synthetic Currents export
     Generate(generate::Args),
     /// Show what `load` would do
@@ -35,9 +35,9 @@ enum Command {
     /// Load what is new in the source into the warehouse
     Load(load::LoadArgs),
     /// Run SQL over the warehouse; without -c or -f on a terminal, the shell
-    //    Sql(sql::Args),
+    Sql(sql::Args),
     /// List the tables, or describe one
-    //    Tables(sql::TablesArgs),
+    Tables(sql::TablesArgs),
     /// Show freshness, gaps, quarantine and the last loads
     Status(state::StatusArgs),
     /// Check the warehouse against itself
@@ -71,12 +71,12 @@ fn run(cli: Cli) -> Result<()> {
     let done = runtime.block_on(async {
         let task = tokio::spawn(async move {
             match cli.command {
-                //                Command::Quickstart(args) => quickstart::run(args, &config).await,
+                Command::Quickstart(args) => quickstart::run(args, &config).await,
                 Command::Generate(args) => generate::run(args, &config),
                 Command::Plan(args) => load::plan(args, &config).await,
                 Command::Load(args) => load::load(args, &config).await,
-                //                Command::Sql(args) => sql::run(args, &config).await,
-                //                Command::Tables(args) => sql::tables(args, &config).await,
+                Command::Sql(args) => sql::run(args, &config).await,
+                Command::Tables(args) => sql::tables(args, &config).await,
                 Command::Status(args) => state::status(args, &config).await,
                 Command::Verify(args) => state::verify(args, &config).await,
                 Command::State(args) => state::state(args, &config).await,

@@ -1,12 +1,13 @@
 //! `eddyline status`, `eddyline verify` and `eddyline state rebuild`.
 
+use super::load::loader_on;
 use super::options::WarehouseArgs;
 use super::print;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::error::{Error, Kind, Result};
-use crate::load::{bytes, count, number, restate};
+use crate::load::{Bucket, Request, Settings, bytes, count, number, restate};
 use crate::warehouse::lock::WriterLock;
-use crate::warehouse::status::Status;
+use crate::warehouse::status::{Backlog, Status};
 use crate::warehouse::{Snapshot, Store, cell::TABLES, dataset, last_error, log, status as room, verify as checks};
 use chrono::Utc;
 use std::fmt::Write as _;
@@ -17,6 +18,9 @@ use std::time::Duration;
 pub struct StatusArgs {
     #[command(flatten)]
     place: WarehouseArgs,
+    /// The export; with it, status also says how much of it is not loaded yet
+    #[arg(long, env = "EDDYLINE_SOURCE", value_name = "URL")]
+    source: Option<String>,
     /// As JSON
     #[arg(long)]
     json: bool,
@@ -71,7 +75,14 @@ pub async fn status(args: StatusArgs, config: &Config) -> Result<()> {
     let store = args.place.open(config, false)?;
     let snapshot = snapshot(&store).await?;
     let kept = last_error::read(&store).await?;
-    let status = room::status(&snapshot, &*args.place.definitions(config)?, Utc::now(), kept);
+    let definitions = args.place.definitions(config)?;
+    let mut status = room::status(&snapshot, &definitions, Utc::now(), kept);
+    if let Some(source) = args.source.as_ref().or(config.source.as_ref()) {
+        let bucket = Bucket::open(source, &config::store_options(config))?;
+        let (_, plan) =
+            loader_on(store.clone(), bucket, definitions, Settings::default()).plan(&Request::default()).await?;
+        status.backlog = Some(Backlog { files: plan.file_count() as u64, bytes: plan.byte_count() });
+    }
     if args.json {
         let text = serde_json::to_string(&status).map_err(|e| Error::failed("cannot write the status").because(e))?;
         return print(&(text + "\n"));
@@ -89,6 +100,9 @@ fn status_text(status: &Status, url: &str) -> String {
         bytes(status.bytes)
     );
     let _ = writeln!(out, "{} in the ledger, log entry {}", count(status.files, "file"), status.seq);
+    if let Some(backlog) = &status.backlog {
+        let _ = writeln!(out, "backlog: {} ({}) not loaded yet", count(backlog.files, "file"), bytes(backlog.bytes));
+    }
     if let Some(error) = &status.last_error {
         let _ = writeln!(out, "the last pass failed: {}", error.replace('\n', "\n  "));
     }

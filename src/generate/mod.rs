@@ -21,6 +21,7 @@ mod plot;
 mod population;
 mod push;
 mod schema;
+mod specs;
 mod story;
 #[cfg(test)]
 mod tests;
@@ -33,6 +34,7 @@ mod words;
 mod writer;
 
 pub use options::{AvroType, Codec, FieldSpec, Layout, Options, OutFormat, Summary, TypeSpec};
+pub use specs::type_specs;
 
 use crate::error::{Error, Result};
 use calendar::Calendar;

@@ -318,7 +318,7 @@ impl Plot {
             event.user = leaver.map_or(user, |l| l.0);
             event.peer = leaver.and_then(|l| l.2).unwrap_or_else(|| world.population.present(0, time));
         }
-        if name == Some(Kind::EmailOpen) {
+        if matches!(name, Some(Kind::EmailOpen | Kind::PushOpen)) {
             event.flags |= super::timeline::FIRST;
         }
         if reserved {

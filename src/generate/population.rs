@@ -114,7 +114,7 @@ impl Population {
 
     /// A profile that is there at that time; low numbers are the busy ones.
     pub fn someone(&self, dice: &mut Dice, time: u32) -> u32 {
-        let skewed = (dice.bits() >> 32) * (dice.bits() >> 32) >> 32;
+        let skewed = ((dice.bits() >> 32) * (dice.bits() >> 32)) >> 32;
         self.present(((skewed * u64::from(self.len())) >> 32) as u32, time)
     }
 

@@ -127,7 +127,7 @@ fn writer_schema(spec: &TypeSpec, since: &[u8], release: u8, id: u32) -> WriterS
     let mut present: Vec<(&FieldSpec, u8)> =
         spec.fields.iter().zip(since).filter(|(_, s)| **s <= release).map(|(f, s)| (f, *s)).collect();
     // A few types were once written in another order, with `id` not first.
-    if release == 0 && mix_text(&spec.event_type) % 11 == 0 && present.len() > 2 {
+    if release == 0 && mix_text(&spec.event_type).is_multiple_of(11) && present.len() > 2 {
         present.swap(0, 2);
     }
     let fields = present.iter().map(|(field, since)| Planned {

@@ -207,7 +207,9 @@ impl Tally {
                     id_sum: format!("{:016x}{:016x}", counts.sum.0, counts.sum.1),
                 },
             );
-            if let (Some(channel), Some(stage)) = (&spec.channel, &spec.stage) {
+            // `row.channel` and its like: the channel is in the rows, not in the type.
+            let channel = spec.channel.as_ref().filter(|c| !c.contains('.'));
+            if let (Some(channel), Some(stage)) = (channel, &spec.stage) {
                 *lifecycle.entry(channel.clone()).or_default().entry(stage.clone()).or_default() += counts.distinct;
             }
         }

@@ -9,6 +9,7 @@ use super::mix::{Admitted, Mix};
 use super::plan::PlannedFile;
 use super::publish::{Published, check, publish, state_of};
 use super::read::{FileRead, read, take_part};
+use super::settle::{ids_to_drop, is_committed};
 use super::watch::Progress;
 use crate::error::{Error, Kind, Result};
 use crate::table::{NewColumn, TableSchema};
@@ -40,12 +41,10 @@ pub struct TableInWork {
 pub struct CellJob {
     /// Which cell.
     pub key: CellKey,
-    /// How many slots its day has.
+    /// How many slots its day has, if the cell does not say.
     pub slots: u8,
     /// The files for it, in order.
     pub files: Vec<PlannedFile>,
-    /// Whether the store holds the cell in a version the log does not know: another pass died, or is at work.
-    pub uncommitted: bool,
 }
 
 /// One file's share in one cell.
@@ -104,6 +103,9 @@ async fn attempt(ctx: &Context, table: &mut TableInWork, job: &CellJob) -> Resul
         Some(object) => Some(StoredCell::open(&path, object)?),
         None => None,
     };
+    if let Some(base) = &base {
+        adopt_columns(table, base);
+    }
     let mut mix = Mix::default();
     let mut misfits = BTreeMap::new();
     let mut parts: Vec<FilePart> = Vec::new();
@@ -117,8 +119,9 @@ async fn attempt(ctx: &Context, table: &mut TableInWork, job: &CellJob) -> Resul
         for batch in base.ids()? {
             mix.hold(ids_of(&batch?).map(id_key));
         }
-        if job.uncommitted {
-            dropped = stored_by_committed(table, &job.key, base).await?;
+        // Another pass died after it published this, or is at work.
+        if !is_committed(ctx, &job.key, &base.footer) {
+            dropped = ids_to_drop(ctx, table, &job.key, base).await?;
         }
         // An earlier pass got as far as publishing: those files are in, with their accounting.
         to_read.retain(|file| match held(base, file) {
@@ -222,9 +225,15 @@ async fn attempt(ctx: &Context, table: &mut TableInWork, job: &CellJob) -> Resul
     }
     last_chunk.extend(admitted);
     out.write_chunk(&last_chunk)?;
+    let mut slots = job.slots;
+    if let Some(base) = &base {
+        slots = base.footer.slots;
+        // When every row has to leave, an empty cell takes the place of the one that would count them twice.
+        out.even_when_empty()?;
+    }
     let files = file_list(base.as_ref(), &parts, &left_out);
     let expected = files.iter().map(|f| f.new).sum::<u64>();
-    let Some(encoded) = out.finish(&files, job.slots)? else {
+    let Some(encoded) = out.finish(&files, slots)? else {
         return Ok(Outcome::Done(Box::new(BuiltCell { state: None, written: 0, parts, misfits, ids: mix.into_ids() })));
     };
     check(&job.key, &encoded, expected)?;
@@ -237,13 +246,15 @@ async fn attempt(ctx: &Context, table: &mut TableInWork, job: &CellJob) -> Resul
     })
 }
 
-/// Ids of an uncommitted cell that cells the log knows store too: that other pass won, these rows leave.
-async fn stored_by_committed(table: &mut TableInWork, key: &CellKey, base: &StoredCell) -> Result<IdSet> {
-    let mut found = IdSet::default();
-    for batch in base.ids()? {
-        found.extend(table.neighbours.stored(key, &[batch?], true).await?);
+/// A pass that published and never committed may have given the cell columns the log knows nothing of: they join the
+/// table now, or writing the cell again would drop their values.
+fn adopt_columns(table: &mut TableInWork, base: &StoredCell) {
+    for column in base.columns() {
+        if table.schema.may_add(&column.name) {
+            table.schema.add_all(std::slice::from_ref(&column));
+            table.joined.push(column);
+        }
     }
-    Ok(found)
 }
 
 /// Admits what waits: rows no neighbour stores. Counts per file.
@@ -253,7 +264,7 @@ async fn admit(
     mix: &mut Mix,
     parts: &mut [FilePart],
 ) -> Result<Vec<RecordBatch>> {
-    let elsewhere = table.neighbours.stored(key, &mix.waiting(), false).await?;
+    let elsewhere = table.neighbours.stored(key, &mix.waiting()).await?;
     let Admitted { batches, counts } = mix.admit(&elsewhere)?;
     for (at, new, duplicates) in counts {
         if let Some(part) = parts.get_mut(at) {

@@ -20,18 +20,17 @@ pub struct Neighbours {
 }
 
 enum Neighbour {
-    /// In the store; and whether the log knows this version.
-    Stored { committed: bool },
-    /// Its ids, built or read in this pass; and whether the log knows this version.
-    Ids(IdSet, bool),
+    /// In the store.
+    Stored,
+    /// Its ids, built or read in this pass.
+    Ids(IdSet),
 }
 
 impl Neighbours {
-    /// The cells in `stored` (with whether the log knows their version), compared within `window` days. At most `limit` ids are
-    /// held in memory; beyond it, cells are asked again through their bloom filters.
-    pub fn new(store: Store, window: i64, stored: &BTreeMap<CellKey, bool>, limit: usize) -> Neighbours {
-        let cells =
-            stored.iter().map(|(key, committed)| (key.clone(), Neighbour::Stored { committed: *committed })).collect();
+    /// The cells in `stored`, compared within `window` days. At most `limit` ids are held in memory; beyond it, cells
+    /// are asked again through their bloom filters.
+    pub fn new<'a>(store: Store, window: i64, stored: impl Iterator<Item = &'a CellKey>, limit: usize) -> Neighbours {
+        let cells = stored.map(|key| (key.clone(), Neighbour::Stored)).collect();
         Neighbours { store, window, cells, held: 0, limit }
     }
 
@@ -40,50 +39,46 @@ impl Neighbours {
         // Cells are built day by day: what lies before the window is not asked for again.
         let before = key.queue_date - chrono::Duration::days(self.window);
         for (other, state) in &mut self.cells {
-            if let Neighbour::Ids(old, committed) = state
+            if let Neighbour::Ids(old) = state
                 && (other.queue_date < before || self.held + ids.len() > self.limit)
             {
                 self.held -= old.len();
-                *state = Neighbour::Stored { committed: *committed };
+                *state = Neighbour::Stored;
             }
         }
         let state = if self.held + ids.len() <= self.limit {
             self.held += ids.len();
-            Neighbour::Ids(ids, false)
+            Neighbour::Ids(ids)
         } else {
-            Neighbour::Stored { committed: false }
+            Neighbour::Stored
         };
-        if let Some(Neighbour::Ids(old, _)) = self.cells.insert(key.clone(), state) {
+        if let Some(Neighbour::Ids(old)) = self.cells.insert(key.clone(), state) {
             self.held -= old.len();
         }
     }
 
-    /// Of the ids of `rows`, those that a cell other than `cell` within the window stores. `committed_only`: ask
-    /// only cells whose stored version the log knows.
-    pub async fn stored(&mut self, cell: &CellKey, rows: &[RecordBatch], committed_only: bool) -> Result<IdSet> {
+    /// The cells within the window around `cell`, in order.
+    pub fn around(&self, cell: &CellKey) -> Vec<CellKey> {
+        let near = |k: &&CellKey| *k != cell && (k.queue_date - cell.queue_date).num_days().abs() <= self.window;
+        self.cells.keys().filter(near).cloned().collect()
+    }
+
+    /// Of the ids of `rows`, those that a cell other than `cell` within the window stores.
+    pub async fn stored(&mut self, cell: &CellKey, rows: &[RecordBatch]) -> Result<IdSet> {
         let mut found = IdSet::default();
         let ids: Vec<u128> = rows.iter().flat_map(keys_of).collect();
         if ids.is_empty() {
             return Ok(found);
         }
-        let near: Vec<CellKey> = self
-            .cells
-            .keys()
-            .filter(|k| *k != cell && (k.queue_date - cell.queue_date).num_days().abs() <= self.window)
-            .cloned()
-            .collect();
-        for key in near {
+        for key in self.around(cell) {
             match self.cells.get(&key) {
-                Some(Neighbour::Ids(_, committed) | Neighbour::Stored { committed })
-                    if committed_only && !committed => {}
-                Some(Neighbour::Ids(set, _)) => found.extend(ids.iter().filter(|i| set.contains(i))),
-                Some(Neighbour::Stored { committed }) => {
-                    let committed = *committed;
+                Some(Neighbour::Ids(set)) => found.extend(ids.iter().filter(|i| set.contains(i))),
+                Some(Neighbour::Stored) => {
                     if let Some(all) = ask(&self.store, &key, &ids, rows, &mut found).await?
                         && self.held + all.len() <= self.limit
                     {
                         self.held += all.len();
-                        self.cells.insert(key, Neighbour::Ids(all, committed));
+                        self.cells.insert(key, Neighbour::Ids(all));
                     }
                 }
                 None => {}

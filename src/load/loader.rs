@@ -17,7 +17,7 @@ use crate::warehouse::log::{self, FORMAT};
 use crate::warehouse::{Counters, LoadSummary, LogEntry, Snapshot, Store, cell::TABLES, checkpoint, dataset};
 use chrono::{DateTime, NaiveDate, Timelike, Utc};
 use futures::StreamExt;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -45,6 +45,14 @@ pub struct Loader {
     patience: Duration,
 }
 
+/// What a pass that lost a race keeps for its next attempt.
+struct SoFar {
+    /// Where its first listing began: what the winner loaded from its own source says nothing of ours.
+    watermarks: BTreeMap<String, QueueHour>,
+    /// Tables it wrote to. They may have no file to load any more and need a look still.
+    touched: BTreeSet<String>,
+}
+
 /// Reads the clock; given by the caller, so that a pass can be replayed.
 pub type Clock<'a> = &'a (dyn Fn() -> DateTime<Utc> + Sync);
 
@@ -64,7 +72,7 @@ impl Loader {
     pub async fn plan(&self, request: &Request) -> Result<(Snapshot, Plan)> {
         dataset::read(&self.store).await?;
         let snapshot = Snapshot::open(&self.store).await?;
-        let (plan, _) = self.list_and_plan(&snapshot, request).await?;
+        let (plan, _) = self.list_and_plan(&snapshot, &snapshot.watermarks, request).await?;
         Ok((snapshot, plan))
     }
 
@@ -84,7 +92,8 @@ impl Loader {
             self.recover(started, &mut warnings).await?;
         }
         dataset::open(&self.store).await?;
-        for _ in 0..RACES {
+        let mut so_far: Option<SoFar> = None;
+        for race in 1..=RACES {
             let snapshot = Arc::new(Snapshot::open(&self.store).await?);
             let mut report = LoadReport {
                 started,
@@ -93,8 +102,14 @@ impl Loader {
                 warnings: warnings.clone(),
                 ..LoadReport::default()
             };
-            let entry = self.work(&snapshot, request, &stop, &progress, &mut report).await?;
+            let so_far = so_far
+                .get_or_insert_with(|| SoFar { watermarks: snapshot.watermarks.clone(), touched: BTreeSet::new() });
+            let entry = self.work(&snapshot, request, &stop, &progress, so_far, &mut report).await?;
             report.finished = clock();
+            // What was built is found again, with what the other writer did.
+            if race < RACES && report.error.as_ref().is_some_and(|e| e.kind() == Kind::Conflict) {
+                continue;
+            }
             let Some(mut entry) = entry else { return Ok(report) };
             entry.load.finished = report.finished;
             if let Some(after) = self.commit(&snapshot, &entry).await? {
@@ -131,6 +146,10 @@ impl Loader {
         if self.store.list(TABLES, None).await?.is_empty() {
             return Ok(());
         }
+        // A new warehouse gets its dataset.json before its first cell: another loader may just have begun.
+        if dataset::read(&self.store).await?.is_some() {
+            return Ok(());
+        }
         let entry = restate(&self.store, &self.definitions, now).await?;
         warnings
             .push(format!("meta/ was missing: the log was made anew from the footers of {} cells", entry.cells.len()));
@@ -139,14 +158,24 @@ impl Loader {
         Ok(())
     }
 
-    async fn list_and_plan(&self, snapshot: &Snapshot, request: &Request) -> Result<(Plan, Vec<String>)> {
+    /// The name of a prefix's watermark. How far one source is loaded says nothing of another that has the same keys.
+    fn watermark_of(&self, prefix: &str) -> String {
+        format!("{}/{prefix}", self.bucket.address().trim_end_matches('/'))
+    }
+
+    async fn list_and_plan(
+        &self,
+        snapshot: &Snapshot,
+        watermarks: &BTreeMap<String, QueueHour>,
+        request: &Request,
+    ) -> Result<(Plan, Vec<String>)> {
         let everything = request.full || request.scope.rebuild || request.scope.retry_quarantined;
         let from = request.scope.from;
         let bound = |prefix: &str| -> Option<QueueHour> {
             if everything || from.is_some() {
                 return from;
             }
-            let newest = snapshot.watermarks.get(prefix)?;
+            let newest = watermarks.get(&self.watermark_of(prefix))?;
             let moment = newest.date.and_hms_opt(newest.hour.into(), 0, 0)? - self.settings.lateness;
             Some(QueueHour { date: moment.date(), hour: moment.hour() as u8 })
         };
@@ -161,9 +190,10 @@ impl Loader {
         request: &Request,
         stop: &Arc<Stop>,
         progress: &Arc<Progress>,
+        so_far: &mut SoFar,
         report: &mut LoadReport,
     ) -> Result<Option<LogEntry>> {
-        let (mut plan, unreadable) = self.list_and_plan(snapshot, request).await?;
+        let (mut plan, unreadable) = self.list_and_plan(snapshot, &so_far.watermarks, request).await?;
         let ctx = Arc::new(Context {
             store: self.store.clone(),
             bucket: self.bucket.clone(),
@@ -184,7 +214,8 @@ impl Loader {
 
         let mut ledger = Ledger::expecting(&plan);
         ledger.nowhere(nowhere);
-        let outcomes = self.build(&ctx, &plan).await;
+        so_far.touched.extend(plan.days.keys().map(|(table, _)| table.clone()));
+        let outcomes = self.build(&ctx, &plan, &so_far.touched).await;
         let mut error = None;
         let mut cells = Vec::new();
         for (table, outcome) in outcomes {
@@ -197,7 +228,8 @@ impl Loader {
         let files = ledger.files(&plan, report.started);
         note_files(&files, progress, report);
         let whole = error.is_none() && plan.partial.is_empty();
-        let watermarks = if whole { watermarks(&plan, snapshot, request, report.started) } else { BTreeMap::new() };
+        let watermarks =
+            if whole { self.watermarks(&plan, snapshot, request, report.started) } else { BTreeMap::new() };
         report.error = error;
         report.behind = behind(snapshot, &cells, &report.schema_changes, &self.definitions);
         if files.is_empty() && cells.is_empty() && report.schema_changes.is_empty() && watermarks.is_empty() {
@@ -223,10 +255,13 @@ impl Loader {
     }
 
     /// Builds every table, a few at once, the largest first.
-    async fn build(&self, ctx: &Arc<Context>, plan: &Plan) -> Vec<(String, TableOutcome)> {
+    async fn build(&self, ctx: &Arc<Context>, plan: &Plan, touched: &BTreeSet<String>) -> Vec<(String, TableOutcome)> {
         let mut tables: BTreeMap<String, BTreeMap<NaiveDate, super::plan::DayPlan>> = BTreeMap::new();
         for ((table, day), work) in &plan.days {
             tables.entry(table.clone()).or_default().insert(*day, work.clone());
+        }
+        for table in touched {
+            tables.entry(table.clone()).or_default();
         }
         // Tables without new files may have cells that still lack columns.
         for (key, cell) in &ctx.snapshot.cells {
@@ -258,6 +293,28 @@ impl Loader {
             futures::stream::iter(work).buffer_unordered(self.settings.workers.max(1)).collect().await;
         outcomes.sort_by(|a, b| a.0.cmp(&b.0));
         outcomes
+    }
+
+    /// The watermarks this pass moves: only forward, only where everything up to there was looked at.
+    fn watermarks(
+        &self,
+        plan: &Plan,
+        snapshot: &Snapshot,
+        request: &Request,
+        now: DateTime<Utc>,
+    ) -> BTreeMap<String, String> {
+        if request.scope.from.is_some() {
+            return BTreeMap::new();
+        }
+        // A key with a date far ahead must not hide the hours until then.
+        let latest = QueueHour { date: now.date_naive(), hour: now.hour() as u8 };
+        plan.newest
+            .iter()
+            .filter(|(_, hour)| **hour <= latest)
+            .map(|(prefix, hour)| (self.watermark_of(prefix), *hour))
+            .filter(|(name, hour)| snapshot.watermarks.get(name).is_none_or(|old| hour > old))
+            .map(|(name, hour)| (name, hour.to_string()))
+            .collect()
     }
 
     /// Appends the entry. `None`: another writer touched the same tables, so everything must be planned again.
@@ -331,20 +388,6 @@ fn note_files(files: &[crate::warehouse::FileState], progress: &Progress, report
             Fate::Loaded => {}
         }
     }
-}
-
-/// The watermarks this pass moves: only forward, only where everything up to there was looked at.
-fn watermarks(plan: &Plan, snapshot: &Snapshot, request: &Request, now: DateTime<Utc>) -> BTreeMap<String, String> {
-    if request.scope.from.is_some() {
-        return BTreeMap::new();
-    }
-    // A key with a date far ahead must not hide the hours until then.
-    let latest = QueueHour { date: now.date_naive(), hour: now.hour() as u8 };
-    plan.newest
-        .iter()
-        .filter(|(prefix, hour)| **hour <= latest && snapshot.watermarks.get(*prefix).is_none_or(|old| *hour > old))
-        .map(|(prefix, hour)| (prefix.clone(), hour.to_string()))
-        .collect()
 }
 
 /// How many cells lack columns their table has once the pass is committed.

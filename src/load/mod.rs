@@ -14,6 +14,7 @@ mod report;
 mod restate;
 mod route;
 pub mod schedule;
+mod settle;
 mod table_build;
 mod watch;
 

@@ -129,14 +129,20 @@ impl Plan {
         cells
     }
 
-    /// Adds a file to the work of a table.
-    pub fn route(&mut self, event_type: &EventType, file: PlannedFile, snapshot: &Snapshot, target: u64) {
+    /// Adds a file to the work of a table. Its day is in order again after [`Plan::settle`].
+    pub fn route(&mut self, event_type: &EventType, file: PlannedFile) {
         let table = event_type.table();
-        self.event_types.entry(table.clone()).or_insert_with(|| event_type.clone());
-        let day = self.days.entry((table.clone(), file.hour.date)).or_default();
-        day.files.push(file);
-        let bytes = day.files.iter().map(|f| f.listed.size).sum();
-        day.slots = slots_of_day(snapshot, &table, day.files.first().map(|f| f.hour.date), bytes, target);
+        self.days.entry((table.clone(), file.hour.date)).or_default().files.push(file);
+        self.event_types.entry(table).or_insert_with(|| event_type.clone());
+    }
+
+    /// Puts each day's files in order and decides how many slots it has.
+    pub fn settle(&mut self, snapshot: &Snapshot, target: u64) {
+        for ((table, day), work) in &mut self.days {
+            work.files.sort_by(|a, b| (a.hour, &a.listed.key).cmp(&(b.hour, &b.listed.key)));
+            let bytes = work.files.iter().map(|f| f.listed.size).sum();
+            work.slots = slots_of_day(snapshot, table, *day, bytes, target);
+        }
     }
 }
 
@@ -175,28 +181,19 @@ pub fn plan(listing: &[Listed], snapshot: &Snapshot, scope: &Scope, target: u64)
         };
         let file = PlannedFile { listed: listed.clone(), hour, news, source, owns_strays: true };
         match file.source.event_type.clone().filter(|_| file.source.format == crate::currents::Format::Avro) {
-            Some(event_type) => {
-                let table = event_type.table();
-                plan.event_types.entry(table.clone()).or_insert_with(|| event_type);
-                plan.days.entry((table, hour.date)).or_default().files.push(file);
-            }
+            Some(event_type) => plan.route(&event_type, file),
             None => plan.unrouted.push(file),
         }
     }
-    for ((table, day), work) in &mut plan.days {
-        work.files.sort_by(|a, b| (a.hour, &a.listed.key).cmp(&(b.hour, &b.listed.key)));
-        let bytes = work.files.iter().map(|f| f.listed.size).sum();
-        work.slots = slots_of_day(snapshot, table, Some(*day), bytes, target);
-    }
+    plan.settle(snapshot, target);
     plan
 }
 
 /// How many slots a day has: as recorded when it was first written, else by the table's recent days, else by what is
 /// about to be loaded.
-fn slots_of_day(snapshot: &Snapshot, table: &str, day: Option<NaiveDate>, bytes: u64, target: u64) -> u8 {
+fn slots_of_day(snapshot: &Snapshot, table: &str, day: NaiveDate, bytes: u64, target: u64) -> u8 {
     /// How much smaller rows become on their way into Parquet; measured between 5 and 7 on generated exports.
     const SHRINKS: u64 = 5;
-    let Some(day) = day else { return 1 };
     let mut recent: BTreeMap<NaiveDate, u64> = BTreeMap::new();
     for cell in snapshot.cells_of(table) {
         if cell.key.queue_date == day {

@@ -30,7 +30,7 @@ pub async fn route(ctx: &Context, plan: &mut Plan, scope: &Scope) -> Result<Vec<
                 for (at, event_type) in types.into_iter().filter(|t| scope.wants(t)).enumerate() {
                     let mut file = file.clone();
                     file.owns_strays = at == 0;
-                    plan.route(&event_type, file, &ctx.snapshot, ctx.settings.target_object_size);
+                    plan.route(&event_type, file);
                 }
             }
             Err(Unroutable::Vanished) => {
@@ -43,8 +43,6 @@ pub async fn route(ctx: &Context, plan: &mut Plan, scope: &Scope) -> Result<Vec<
         }
     }
     drop(looks);
-    for day in plan.days.values_mut() {
-        day.files.sort_by(|a, b| (a.hour, &a.listed.key).cmp(&(b.hour, &b.listed.key)));
-    }
+    plan.settle(&ctx.snapshot, ctx.settings.target_object_size);
     Ok(nowhere)
 }

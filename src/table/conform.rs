@@ -141,3 +141,153 @@ pub fn pad(schema: &TableSchema, batch: &RecordBatch) -> Result<RecordBatch, Arr
 pub fn has_extra(batch: &RecordBatch) -> bool {
     batch.column_by_name(EXTRA).is_some_and(|c| c.null_count() < c.len())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::{Definitions, SOURCE_ROW};
+    use arrow::array::{Float32Array, Float64Array, Int32Array, ListArray, TimestampMillisecondArray};
+    use arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampMicrosecondType};
+
+    fn json(name: &str) -> Field {
+        let kind = [(KIND_KEY.to_string(), KIND_JSON.to_string())];
+        Field::new(name, DataType::Utf8, true).with_metadata(kind.into_iter().collect())
+    }
+
+    fn plain(name: &str, array: &ArrayRef) -> Field {
+        Field::new(name, array.data_type().clone(), true)
+    }
+
+    fn batch(columns: Vec<(&str, ArrayRef)>, json_columns: Vec<(&str, Vec<Option<&str>>)>) -> RecordBatch {
+        let mut fields: Vec<Field> = columns.iter().map(|(n, a)| plain(n, a)).collect();
+        let mut arrays: Vec<ArrayRef> = columns.into_iter().map(|(_, a)| a).collect();
+        for (name, texts) in json_columns {
+            fields.push(json(name));
+            arrays.push(Arc::new(StringArray::from(texts)));
+        }
+        RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).unwrap()
+    }
+
+    fn ids(texts: &[Option<&str>]) -> (&'static str, ArrayRef) {
+        ("id", Arc::new(StringArray::from(texts.to_vec())))
+    }
+
+    fn purchase() -> TableSchema {
+        TableSchema::defined("users_behaviors_purchase", &Definitions::builtin().unwrap())
+    }
+
+    fn extra(batch: &RecordBatch, row: usize) -> Option<String> {
+        let column = batch.column_by_name(EXTRA).unwrap().as_string::<i32>();
+        column.is_valid(row).then(|| column.value(row).to_string())
+    }
+
+    #[test]
+    fn a_price_keeps_its_shortest_decimal_and_time_becomes_a_timestamp() {
+        let rows = batch(
+            vec![
+                ids(&[Some("a"), Some("b"), Some("c")]),
+                ("price", Arc::new(Float32Array::from(vec![12.34, 0.1, 3.0]))),
+                ("time", Arc::new(Int32Array::from(vec![Some(1_700_000_000), None, Some(-1)]))),
+            ],
+            vec![],
+        );
+        let done = conform(&purchase(), &rows, &[0, 1, 2], "f").unwrap();
+        let prices = done.batch.column_by_name("price").unwrap().as_primitive::<Float64Type>();
+        assert_eq!(prices.values(), &[12.34, 0.1, 3.0]);
+        let times = done.batch.column_by_name("time").unwrap().as_primitive::<TimestampMicrosecondType>();
+        assert_eq!(times.iter().collect::<Vec<_>>(), [Some(1_700_000_000_000_000), None, Some(-1_000_000)]);
+        assert!(done.misfits.is_empty() && done.rejects.is_empty() && !has_extra(&done.batch));
+    }
+
+    #[test]
+    fn what_does_not_fit_goes_to_extra_and_the_row_is_kept() {
+        let rows = batch(
+            vec![ids(&[Some("a"), Some("b")]), ("price", Arc::new(StringArray::from(vec![Some("12.34"), None])))],
+            vec![("new_thing", vec![Some(r#"{"deep":[1,2]}"#), None]), ("time", vec![Some("\"noon\""), Some("17")])],
+        );
+        let done = conform(&purchase(), &rows, &[4, 5], "f").unwrap();
+        assert_eq!(done.batch.num_rows(), 2);
+        assert_eq!(extra(&done.batch, 0).unwrap(), r#"{"price":"12.34","new_thing":{"deep":[1,2]},"time":"noon"}"#);
+        assert_eq!(extra(&done.batch, 1), None);
+        assert_eq!(done.misfits, BTreeMap::from([("price".to_string(), 1), ("time".to_string(), 1)]));
+        let positions = done.batch.column_by_name(SOURCE_ROW).unwrap().as_primitive::<Int64Type>();
+        assert_eq!(positions.values(), &[4, 5]);
+    }
+
+    #[test]
+    fn a_moment_no_reader_can_hold_is_a_misfit() {
+        let millis: ArrayRef = Arc::new(arrow::array::Int64Array::from(vec![1_700_000_000_000, 1_700_000_000]));
+        let done =
+            conform(&purchase(), &batch(vec![ids(&[Some("a"), Some("b")]), ("time", millis)], vec![]), &[0, 1], "f")
+                .unwrap();
+        assert_eq!(done.misfits["time"], 1);
+        assert_eq!(extra(&done.batch, 0).unwrap(), r#"{"time":1700000000000}"#);
+    }
+
+    #[test]
+    fn text_columns_take_numbers_and_json_as_their_text() {
+        let rows = batch(
+            vec![ids(&[Some("a"), Some("b")]), ("app_id", Arc::new(Int32Array::from(vec![7, 8])))],
+            vec![("properties", vec![Some(r#"{"k":1}"#), Some("\"{}\"")])],
+        );
+        let done = conform(&purchase(), &rows, &[0, 1], "f").unwrap();
+        let text = |name: &str| {
+            let column = done.batch.column_by_name(name).unwrap().as_string::<i32>().clone();
+            column.iter().map(|t| t.unwrap().to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(text("properties"), [r#"{"k":1}"#, "{}"]);
+        assert_eq!(text("app_id"), ["7", "8"]);
+        assert!(done.misfits.is_empty());
+    }
+
+    #[test]
+    fn a_record_without_an_id_is_rejected_with_its_position() {
+        let rows = batch(
+            vec![ids(&[Some("a"), None, Some("")]), ("price", Arc::new(Float64Array::from(vec![1.5, 2.5, 3.5])))],
+            vec![],
+        );
+        let done = conform(&purchase(), &rows, &[10, 11, 12], "f").unwrap();
+        assert_eq!(done.batch.num_rows(), 1);
+        assert_eq!(done.rejects[0], (11, "no_id", r#"{"id":null,"price":2.5}"#.to_string()));
+        assert_eq!(done.rejects[1].0, 12);
+    }
+
+    #[test]
+    fn a_second_spelling_of_a_column_does_not_overwrite_the_first() {
+        let text = |t: &str| -> ArrayRef { Arc::new(StringArray::from(vec![t])) };
+        let rows = batch(vec![ids(&[Some("a")]), ("user_id", text("first")), ("User_ID", text("second"))], vec![]);
+        let done = conform(&purchase(), &rows, &[0], "f").unwrap();
+        assert_eq!(done.batch.column_by_name("user_id").unwrap().as_string::<i32>().value(0), "first");
+        assert_eq!(extra(&done.batch, 0).unwrap(), r#"{"User_ID":"second"}"#);
+    }
+
+    #[test]
+    fn discovered_columns_are_those_with_a_plain_type_and_a_free_name() {
+        let list: ArrayRef =
+            Arc::new(ListArray::from_iter_primitive::<arrow::datatypes::Int32Type, _, _>([Some([Some(1)])]));
+        let rows = batch(
+            vec![
+                ids(&[Some("a")]),
+                ("flag", Arc::new(BooleanArray::from(vec![true]))),
+                ("numbers", list),
+                ("seen_at", Arc::new(TimestampMillisecondArray::from(vec![5]).with_timezone("UTC"))),
+                ("_mine", Arc::new(StringArray::from(vec!["x"]))),
+            ],
+            vec![("mixed", vec![Some("1")])],
+        );
+        let names: Vec<(String, String)> =
+            discover(&purchase(), rows.schema_ref()).into_iter().map(|c| (c.name, c.kind)).collect();
+        let expected = [("flag", "boolean"), ("seen_at", "timestamp_ms")].map(|(n, k)| (n.to_string(), k.to_string()));
+        assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn rows_of_an_earlier_schema_are_padded_with_nulls() {
+        let mut schema = purchase();
+        let done = conform(&schema, &batch(vec![ids(&[Some("a")])], vec![]), &[0], "f").unwrap();
+        schema.add("new_one", ColumnType::Long);
+        let padded = pad(&schema, &done.batch).unwrap();
+        assert_eq!(padded.schema().fields(), schema.arrow().fields());
+        assert_eq!(padded.column_by_name("new_one").unwrap().null_count(), 1);
+    }
+}

@@ -98,7 +98,15 @@ impl CellWriter {
             .map_err(|e| self.failed("cannot start a Parquet file", e))
     }
 
-    /// Writes the footer. A cell always has rows: without any there is nothing to finish.
+    /// Lets the cell be written even if no row comes.
+    pub fn even_when_empty(&mut self) -> Result<()> {
+        if self.writer.is_none() {
+            self.writer = Some(self.open(&RecordBatch::new_empty(self.schema.arrow().clone()))?);
+        }
+        Ok(())
+    }
+
+    /// Writes the footer. Without a row there is nothing to finish, unless [`CellWriter::even_when_empty`] was asked.
     pub fn finish(self, files: &[CellFile], slots: u8) -> Result<Option<EncodedCell>> {
         let CellWriter { schema, writer, rows, min_time, max_time, .. } = self;
         let Some(mut writer) = writer else { return Ok(None) };

@@ -245,5 +245,6 @@ pub async fn append(store: &Store, seq: u64, entry: &LogEntry) -> Result<bool> {
 }
 
 async fn is_ours(store: &Store, seq: u64, entry: &LogEntry) -> Result<bool> {
-    Ok(read_entry(store, seq).await?.id == entry.id)
+    // The whole entry: two machines may share a clock's reading and a process id.
+    Ok(read_entry(store, seq).await? == *entry)
 }

@@ -38,6 +38,17 @@ pub struct Status {
     pub loads: Vec<LoadSummary>,
     /// The error of the last pass, when that failed.
     pub last_error: Option<String>,
+    /// What the source holds and the ledger does not; filled in by who can list the source.
+    pub backlog: Option<Backlog>,
+}
+
+/// Files of the source that are not loaded yet.
+#[derive(Debug, Serialize)]
+pub struct Backlog {
+    /// How many.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
 }
 
 /// How fresh one table is.
@@ -53,7 +64,7 @@ pub struct Freshness {
     pub hours_behind: Option<i64>,
     /// How far the listing of its prefix is done.
     pub watermark: Option<String>,
-    /// Hours without a file in the last week before the newest hour, though the hour of the day usually has one.
+    /// Hours without a file in the last week before the newest hour, though nearly every other day has one then.
     pub missing_hours: Vec<String>,
 }
 
@@ -116,6 +127,7 @@ pub fn status(
         freshness,
         loads: snapshot.loads.iter().rev().take(5).cloned().collect(),
         last_error,
+        backlog: None,
     }
 }
 
@@ -123,7 +135,8 @@ fn moment(hour: QueueHour) -> DateTime<Utc> {
     hour.date.and_hms_opt(hour.hour.into(), 0, 0).unwrap_or_default().and_utc()
 }
 
-/// Hours without a file in the last week, where most other days of that week have one at that hour of the day.
+/// Hours without a file in the last week, where at least three other days of that week, and four of five, have one at
+/// that hour of the day: rare event types miss most hours and mean nothing by it.
 fn missing(seen: &BTreeSet<QueueHour>) -> Vec<String> {
     let (Some(first), Some(last)) = (seen.first(), seen.last()) else { return Vec::new() };
     let from = moment(*last) - Duration::days(GAP_DAYS);
@@ -134,7 +147,7 @@ fn missing(seen: &BTreeSet<QueueHour>) -> Vec<String> {
         let hour = QueueHour { date: at.date_naive(), hour: at.hour() as u8 };
         let others = days.iter().filter(|d| **d != hour.date);
         let usual = others.clone().filter(|d| seen.contains(&QueueHour { date: **d, hour: hour.hour })).count();
-        if !seen.contains(&hour) && usual * 2 > others.count() && usual >= USUAL {
+        if !seen.contains(&hour) && usual >= USUAL && usual * 5 >= others.count() * 4 {
             gaps.push(hour.to_string());
         }
         at += Duration::hours(1);

@@ -4,7 +4,7 @@ use super::footer::{CellFooter, FINGERPRINT};
 use super::object_reader::ObjectReader;
 use super::store::{Object, Store, Version};
 use crate::error::{Error, Result};
-use crate::table::{ColumnType, ID, NewColumn, TIME};
+use crate::table::{ColumnType, ID, NewColumn, SOURCE_FILE, TIME};
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
@@ -49,6 +49,11 @@ impl StoredCell {
         self.metadata.schema()
     }
 
+    /// Its columns as types of ours, without Eddyline's own.
+    pub fn columns(&self) -> Vec<NewColumn> {
+        columns_of(self.schema())
+    }
+
     /// The earliest and latest `time` in microseconds, from the row groups' statistics.
     pub fn time_range(&self) -> (Option<i64>, Option<i64>) {
         time_range(self.metadata.metadata())
@@ -61,6 +66,11 @@ impl StoredCell {
     /// Its ids, in row order.
     pub fn ids(&self) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<>> {
         self.read(Some(&[ID]))
+    }
+
+    /// Its ids, each with the file the row came from, in row order.
+    pub fn lineage(&self) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<>> {
+        self.read(Some(&[ID, SOURCE_FILE]))
     }
 
     fn read(&self, columns: Option<&[&str]>) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<>> {
@@ -122,14 +132,18 @@ impl CellFacts {
 
     /// The columns as types of ours, without Eddyline's own.
     pub fn columns(&self) -> Vec<NewColumn> {
-        let named = self.schema.fields().iter().filter(|f| !f.name().starts_with('_'));
-        named
-            .filter_map(|f| {
-                let kind = ColumnType::for_stored(f.data_type())?;
-                Some(NewColumn { name: f.name().clone(), kind: kind.as_str().to_string() })
-            })
-            .collect()
+        columns_of(&self.schema)
     }
+}
+
+fn columns_of(schema: &SchemaRef) -> Vec<NewColumn> {
+    let named = schema.fields().iter().filter(|f| !f.name().starts_with('_'));
+    named
+        .filter_map(|f| {
+            let kind = ColumnType::for_stored(f.data_type())?;
+            Some(NewColumn { name: f.name().clone(), kind: kind.as_str().to_string() })
+        })
+        .collect()
 }
 
 /// What a Parquet footer says about a cell.

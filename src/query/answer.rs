@@ -1,0 +1,106 @@
+//! The rows of a result, complete before the first is shown: a query that finds a cell replaced starts again, and
+//! nothing may have been printed by then. Large results go to a temporary file.
+
+use crate::error::{Error, Result};
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use datafusion::arrow::ipc::reader::StreamReader;
+use datafusion::arrow::ipc::writer::StreamWriter;
+use datafusion::error::DataFusionError;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::execution::spill_file::SpillFile;
+use datafusion::physical_plan::SendableRecordBatchStream;
+use futures::StreamExt;
+use std::fs::File;
+use std::io::{BufReader, BufWriter};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A result.
+pub struct Answer {
+    /// Its columns.
+    pub schema: SchemaRef,
+    /// How many rows it has.
+    pub rows: usize,
+    kept: Vec<RecordBatch>,
+    spilled: Option<Spilled>,
+    _reservation: Option<MemoryReservation>,
+}
+
+struct Spilled {
+    path: PathBuf,
+    // Deletes the file when dropped.
+    _file: Arc<dyn SpillFile>,
+}
+
+type DfResult<T> = std::result::Result<T, DataFusionError>;
+
+impl Answer {
+    /// A result that is at hand.
+    pub fn of(schema: SchemaRef, batches: Vec<RecordBatch>) -> Answer {
+        let rows = batches.iter().map(RecordBatch::num_rows).sum();
+        Answer { schema, rows, kept: batches, spilled: None, _reservation: None }
+    }
+
+    /// Reads a stream to its end. Beyond `limit` bytes, or what the memory pool grants, rows go to a temporary file.
+    pub async fn collect(
+        mut stream: SendableRecordBatchStream,
+        runtime: &RuntimeEnv,
+        limit: usize,
+    ) -> DfResult<Answer> {
+        let mut answer = Answer::of(stream.schema(), Vec::new());
+        let reservation = MemoryConsumer::new("result").with_can_spill(true).register(&runtime.memory_pool);
+        let mut writer: Option<StreamWriter<BufWriter<File>>> = None;
+        while let Some(batch) = stream.next().await {
+            let batch = batch?;
+            answer.rows = answer.rows.saturating_add(batch.num_rows());
+            if let Some(writer) = &mut writer {
+                writer.write(&batch)?;
+                continue;
+            }
+            let bytes = batch.get_array_memory_size();
+            let fits = reservation.size().saturating_add(bytes) <= limit && reservation.try_grow(bytes).is_ok();
+            answer.kept.push(batch);
+            if !fits {
+                writer = Some(answer.spill(runtime)?);
+                reservation.free();
+            }
+        }
+        if let Some(mut writer) = writer {
+            writer.finish()?;
+            writer.into_inner()?.into_inner().map_err(|e| DataFusionError::IoError(e.into_error()))?;
+        }
+        answer._reservation = Some(reservation);
+        Ok(answer)
+    }
+
+    fn spill(&mut self, runtime: &RuntimeEnv) -> DfResult<StreamWriter<BufWriter<File>>> {
+        let file = runtime.disk_manager.create_tmp_file("a large result")?;
+        let path = file.path().map(Path::to_path_buf);
+        let path = path.ok_or_else(|| DataFusionError::Execution("temporary files are not local".into()))?;
+        let out = File::create(&path).map_err(DataFusionError::IoError)?;
+        let mut writer = StreamWriter::try_new_buffered(out, &self.schema)?;
+        for batch in self.kept.drain(..) {
+            writer.write(&batch)?;
+        }
+        self.spilled = Some(Spilled { path, _file: file });
+        Ok(writer)
+    }
+
+    /// Whether the rows lie in a temporary file.
+    pub fn is_spilled(&self) -> bool {
+        self.spilled.is_some()
+    }
+
+    /// The rows from the first on; may be called again.
+    pub fn batches(&self) -> Result<Box<dyn Iterator<Item = Result<RecordBatch>> + '_>> {
+        let Some(spilled) = &self.spilled else { return Ok(Box::new(self.kept.iter().cloned().map(Ok))) };
+        let wrong = |e: Box<dyn std::error::Error + Send + Sync>| {
+            Error::failed("cannot read the result back from its temporary file").because(e)
+        };
+        let file = File::open(&spilled.path).map_err(|e| wrong(e.into()))?;
+        let reader = StreamReader::try_new(BufReader::new(file), None).map_err(|e| wrong(e.into()))?;
+        Ok(Box::new(reader.map(move |batch| batch.map_err(|e| wrong(e.into())))))
+    }
+}

@@ -1,0 +1,239 @@
+//! What there is to query, in words: the list of tables, one table, and statements that make other engines see it.
+
+use super::all_events::ROW_CHANNEL;
+use super::answer::Answer;
+use super::print::{OutputFormat, write};
+use super::session::{Session, Sort};
+use super::system_tables::ColumnInfo;
+use crate::error::{Error, Result};
+use crate::warehouse::{CellKey, CellState, Snapshot};
+use arrow::array::{ArrayRef, BooleanArray, Date32Array, RecordBatch, StringArray, UInt64Array};
+use chrono::{DateTime, NaiveDate};
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+/// A table's cells, summed up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Held {
+    /// Rows.
+    pub rows: u64,
+    /// Bytes.
+    pub bytes: u64,
+    /// Queue days that have a cell.
+    pub days: u64,
+    /// The first and the newest of them.
+    pub range: Option<(NaiveDate, NaiveDate)>,
+    /// The latest `time`, microseconds since 1970.
+    pub newest: Option<i64>,
+}
+
+impl Held {
+    /// What a snapshot holds of a table.
+    pub fn of(snapshot: &Snapshot, table: &str) -> Held {
+        let mut held = Held::default();
+        let mut days = BTreeSet::new();
+        for CellState { key: CellKey { queue_date, .. }, rows, size, max_time, .. } in snapshot.cells_of(table) {
+            held.rows = held.rows.saturating_add(*rows);
+            held.bytes = held.bytes.saturating_add(*size);
+            held.newest = held.newest.max(*max_time);
+            days.insert(*queue_date);
+        }
+        held.days = days.len() as u64;
+        held.range = days.first().copied().zip(days.last().copied());
+        held
+    }
+}
+
+/// The list of tables as a result: those with rows first.
+pub fn tables(session: &Session) -> Result<Answer> {
+    let snapshot = session.snapshot();
+    let definitions = session.definitions();
+    let mut all: Vec<(String, Held)> =
+        snapshot.table_names(definitions).into_iter().map(|t| (t.clone(), Held::of(&snapshot, &t))).collect();
+    all.sort_by_key(|(_, held)| held.rows == 0);
+    let definition = |t: &str| definitions.table(t);
+    let event_type = |t: &str| {
+        let seen = snapshot.tables.get(t).and_then(|s| s.event_type.clone());
+        definition(t).map(|d| d.event_type.to_string()).or(seen)
+    };
+    let channel = |t: &str| {
+        let channel = definition(t)?.channel.clone();
+        channel.map(|c| if c == ROW_CHANNEL { "in each row".to_string() } else { c })
+    };
+    let text = |f: &dyn Fn(&str) -> Option<String>| -> ArrayRef {
+        Arc::new(all.iter().map(|(t, _)| f(t)).collect::<StringArray>())
+    };
+    let count = |f: fn(&Held) -> u64| -> ArrayRef {
+        Arc::new(UInt64Array::from_iter_values(all.iter().map(|(_, held)| f(held))))
+    };
+    let newest = all.iter().map(|(_, h)| h.range.map(|r| super::table_provider::days(r.1)));
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("table", text(&|t| Some(t.to_string()))),
+        ("event_type", text(&event_type)),
+        ("channel", text(&channel)),
+        ("stage", text(&|t| definition(t)?.stage.clone())),
+        ("rows", count(|h| h.rows)),
+        ("days", count(|h| h.days)),
+        ("bytes", count(|h| h.bytes)),
+        ("newest_queue_day", Arc::new(newest.collect::<Date32Array>())),
+    ];
+    answer(columns)
+}
+
+fn answer(columns: Vec<(&str, ArrayRef)>) -> Result<Answer> {
+    let batch = RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(n, a)| (n, a, true)))
+        .map_err(|e| Error::failed("cannot list the tables").because(e))?;
+    Ok(Answer::of(batch.schema(), vec![batch]))
+}
+
+fn drawn(answer: &Answer, width: Option<usize>) -> Result<String> {
+    let mut out = Vec::new();
+    write(answer, OutputFormat::Table, &mut out, width, None)?;
+    Ok(String::from_utf8_lossy(&out).into_owned())
+}
+
+/// The list of tables and views as text.
+pub fn list(session: &Session, width: Option<usize>) -> Result<String> {
+    let mut text = drawn(&tables(session)?, width)?;
+    for (sort, heading) in [(Sort::View, "\nViews\n"), (Sort::System, "\nWhat Eddyline knows itself\n")] {
+        text.push_str(heading);
+        for relation in session.relations().iter().filter(|r| r.sort == sort) {
+            let _ = writeln!(text, "  {:<28} {}", relation.name, relation.meaning);
+        }
+    }
+    Ok(text)
+}
+
+/// One table or view as text: what it means, what it holds, its columns.
+pub async fn table(session: &Session, name: &str, width: Option<usize>) -> Result<String> {
+    let name = name.trim().trim_end_matches(';').to_lowercase();
+    let columns = session.columns(&name).await?;
+    let mut text = String::new();
+    if let Some(view) = session.views().iter().find(|v| v.name == name) {
+        let _ = writeln!(text, "{name}: a view\n\n{}\n", view.doc);
+    } else if let Some(relation) = session.relations().into_iter().find(|r| r.name == name) {
+        let _ = writeln!(text, "{name}: {}", relation.meaning);
+        if relation.sort == Sort::Table {
+            text.push_str(&facts(session, &name));
+        }
+        text.push('\n');
+    }
+    text.push_str(&drawn(&column_list(&columns)?, width)?);
+    Ok(text)
+}
+
+fn facts(session: &Session, name: &str) -> String {
+    let mut text = String::new();
+    let snapshot = session.snapshot();
+    if let Some(definition) = session.definitions().table(name) {
+        let of =
+            |label: &str, value: &Option<String>| value.as_ref().map(|v| format!(", {label} {v}")).unwrap_or_default();
+        let channel = of("channel", &definition.channel);
+        let stage = of("stage", &definition.stage);
+        let _ = writeln!(text, "event type {}{channel}{stage}", definition.event_type);
+        if !definition.current {
+            text.push_str("Braze no longer sends this type.\n");
+        }
+        if definition.incomplete {
+            text.push_str("Its field list is not public: columns appear as the data brings them.\n");
+        }
+    }
+    let held = Held::of(&snapshot, name);
+    match held.range {
+        None => text.push_str("no rows yet\n"),
+        Some((first, last)) => {
+            let _ =
+                writeln!(text, "{} rows in {} days from {first} to {last}, {} bytes", held.rows, held.days, held.bytes);
+            let newest = held.newest.and_then(DateTime::from_timestamp_micros);
+            let written = snapshot.cells_of(name).map(|c| c.written_at).max();
+            if let (Some(newest), Some(written)) = (newest, written) {
+                let iso = |t: DateTime<chrono::Utc>| t.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+                let _ = writeln!(text, "newest event {}, last written {}", iso(newest), iso(written));
+            }
+        }
+    }
+    text
+}
+
+fn column_list(columns: &[ColumnInfo]) -> Result<Answer> {
+    let text =
+        |f: fn(&ColumnInfo) -> &str| -> ArrayRef { Arc::new(StringArray::from_iter_values(columns.iter().map(f))) };
+    let mut all: Vec<(&str, ArrayRef)> = vec![
+        ("column", text(|c| &c.name)),
+        ("type", text(|c| c.kind)),
+        ("pii", Arc::new(columns.iter().map(|c| Some(c.pii)).collect::<BooleanArray>())),
+    ];
+    if columns.iter().any(|c| !c.meaning.is_empty() || c.discovered) {
+        all.push((
+            "meaning",
+            text(|c| if c.discovered && c.meaning.is_empty() { "discovered in the data" } else { &c.meaning }),
+        ));
+    }
+    answer(all)
+}
+
+/// Statements that make a table, or every table that has rows, visible to other engines.
+pub fn ddl(session: &Session, name: Option<&str>) -> Result<String> {
+    let snapshot = session.snapshot();
+    let all = snapshot.table_names(session.definitions());
+    let names: Vec<&String> = match name {
+        Some(name) => all.iter().filter(|t| t.eq_ignore_ascii_case(name)).collect(),
+        None => all.iter().filter(|t| snapshot.cells_of(t).next().is_some()).collect(),
+    };
+    if let (Some(name), true) = (name, names.is_empty()) {
+        return Err(Error::usage(format!("there is no table `{name}`")).hint("`eddyline tables` lists them"));
+    }
+    let store = session.store();
+    let root = match store.folder() {
+        Some(folder) => std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf()).display().to_string(),
+        None => store.url().trim_end_matches('/').to_string(),
+    };
+    let mut text = String::new();
+    for table in names {
+        let schema = snapshot.schema(table, session.definitions());
+        let location = quoted(&format!("{root}/{}", CellKey::table_folder(table)));
+        let columns: Vec<String> = schema
+            .arrow()
+            .fields()
+            .iter()
+            .map(|f| format!("  {} {}", identifier(f.name()), hive_type(f.data_type())))
+            .collect();
+        let _ = write!(
+            text,
+            "-- DataFusion, Hive, Spark\nCREATE EXTERNAL TABLE {} (\n{}\n)\nSTORED AS PARQUET\nPARTITIONED BY (queue_date DATE)\n\
+             LOCATION '{location}/';\n\n-- DuckDB\nCREATE OR REPLACE VIEW {} AS\nSELECT * FROM read_parquet('{location}/*/*.parquet', \
+             hive_partitioning = true, hive_types = {{'queue_date': DATE}}, union_by_name = true);\n\n",
+            identifier(table),
+            columns.join(",\n"),
+            identifier(table)
+        );
+    }
+    Ok(text)
+}
+
+fn quoted(text: &str) -> String {
+    text.replace('\'', "''")
+}
+
+/// Plain where every engine takes it plain.
+fn identifier(name: &str) -> String {
+    let mut bytes = name.bytes();
+    let plain = bytes.next().is_some_and(|b| b.is_ascii_lowercase() || b == b'_')
+        && bytes.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+        && !["time", "timestamp", "date", "user", "language", "method", "type"].contains(&name);
+    if plain { name.to_string() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
+}
+
+fn hive_type(kind: &arrow::datatypes::DataType) -> &'static str {
+    match super::sql_type::sql_type(kind) {
+        "text" => "STRING",
+        "bigint" => "BIGINT",
+        "double" => "DOUBLE",
+        "boolean" => "BOOLEAN",
+        "date" => "DATE",
+        "timestamp" => "TIMESTAMP",
+        "text[]" => "ARRAY<STRING>",
+        _ => "STRING",
+    }
+}

@@ -1,0 +1,333 @@
+//! A session: SQL over one warehouse, always over one snapshot at a time, trying again when a cell was replaced.
+
+use super::answer::Answer;
+use super::builtin_views;
+use super::catalog::{CATALOG, PUBLIC};
+use super::complaint::{About, translate};
+use super::footers::Footers;
+use super::holdings::Holdings;
+use super::reader::Trace;
+use super::statement::{Effect, ParseFailure, Statement, effect, parse};
+use super::system_tables::{self, ColumnInfo, columns_of};
+use super::views::{self, View};
+use super::workers::Workers;
+use super::world::{Ground, World};
+use super::{all_events, sql_type::sql_type};
+use crate::error::{Error, Kind, Result};
+use crate::table::Definitions;
+use crate::warehouse::{CellKey, Snapshot, Store};
+use datafusion::error::DataFusionError;
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::physical_plan::execute_stream;
+use datafusion::prelude::SessionConfig;
+use datafusion::sql::parser::Statement as Parsed;
+use futures::{StreamExt, TryStreamExt};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// How often a query starts again when cells are replaced under it.
+const ATTEMPTS: usize = 5;
+/// How many replaced cells are looked up at a time.
+const LOOKUPS: usize = 32;
+
+/// What a session may use, and the user's own views.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Bytes of memory for running queries; what does not fit goes to temporary files where the operator can.
+    pub memory: usize,
+    /// How many partitions run at once.
+    pub threads: usize,
+    /// View files, (name, text); each replaces the built-in of its name.
+    pub views: Vec<(String, String)>,
+    /// The folder for temporary files; the system's when `None`.
+    pub spill: Option<PathBuf>,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { memory: 2 << 30, threads: 2, views: Vec::new(), spill: None }
+    }
+}
+
+/// See the module.
+pub struct Session {
+    ground: Ground,
+    memory: usize,
+    workers: Workers,
+    world: RwLock<Arc<World>>,
+}
+
+/// A table or view by name, for listings and completion.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Relation {
+    /// Its name, with the schema where that is not the default.
+    pub name: String,
+    /// What sort it is.
+    pub sort: Sort,
+    /// One line on what it holds.
+    pub meaning: String,
+}
+
+/// Sorts of relations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sort {
+    /// One event type's cells.
+    Table,
+    /// A SELECT over others.
+    View,
+    /// What Eddyline knows itself.
+    System,
+}
+
+impl Session {
+    /// Opens a session: folds the log, checks the views' names and order. Plans nothing yet.
+    pub async fn open(store: Store, definitions: Arc<Definitions>, options: Options) -> Result<Session> {
+        let snapshot = Snapshot::open(&store).await?;
+        let tables = snapshot.table_names(&definitions);
+        let known = |name: &str| {
+            let name = name.strip_prefix("public.").unwrap_or(name);
+            name == all_events::ALL_EVENTS
+                || tables.binary_search_by(|t| t.as_str().cmp(name)).is_ok()
+                || name.strip_prefix("system.").is_some_and(|n| system_tables::TABLES.iter().any(|(t, _)| *t == n))
+        };
+        let views = Arc::new(views::load(builtin_views::FILES, &options.views, known)?);
+        let mut runtime =
+            RuntimeEnvBuilder::new().with_memory_pool(Arc::new(FairSpillPool::new(options.memory.max(1))));
+        if let Some(folder) = &options.spill {
+            runtime = runtime.with_temp_file_path(folder);
+        }
+        let runtime = runtime.build_arc().map_err(|e| Error::failed("cannot set up the query engine").because(e))?;
+        let ground = Ground { store, definitions, views, footers: Arc::new(Footers::default()), runtime };
+        let holdings = Holdings { snapshot: Arc::new(snapshot), ahead: HashMap::new() };
+        let world = World::new(&ground, holdings, config(options.threads))?;
+        let workers = Workers::start(options.threads)?;
+        Ok(Session { ground, memory: options.memory, workers, world: RwLock::new(Arc::new(world)) })
+    }
+
+    fn world(&self) -> Arc<World> {
+        self.world.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Runs one statement to its end.
+    pub async fn run(&self, sql: &str) -> Result<Answer> {
+        self.run_from(sql, None).await
+    }
+
+    /// Runs one statement of a script; errors name the script and the line in it.
+    pub async fn run_statement(&self, statement: &Statement, script: &str) -> Result<Answer> {
+        self.run_from(&statement.text, Some((script, statement.line))).await
+    }
+
+    async fn run_from(&self, sql: &str, file: Option<(&str, usize)>) -> Result<Answer> {
+        let mut world = self.world();
+        let parsed = parse(sql).map_err(|e| match e {
+            ParseFailure::Syntax(e) => translate(e, About { sql, file, tables: &world.names }),
+            ParseFailure::Count(what) => Error::usage(what),
+        })?;
+        let effect = effect(&parsed)?;
+        self.may_write(&parsed)?;
+        for attempt in 1.. {
+            let trace = Arc::new(Trace::default());
+            let work = attempt_once(world.clone(), parsed.clone(), effect, trace.clone(), self.memory / 4);
+            let error = match self.workers.run(work).await? {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            let moved = trace.moved();
+            if moved.is_empty() {
+                return Err(translate(error, About { sql, file, tables: &world.names }));
+            }
+            if attempt == ATTEMPTS {
+                return Err(Error::new(Kind::Conflict, "cells were replaced under the query each time it was tried")
+                    .because(translate(error, About { sql, file, tables: &world.names }))
+                    .hint("run it again when the load that is writing has ended"));
+            }
+            tracing::debug!(attempt, cells = moved.len(), "cells were replaced: the query starts again");
+            world = self.follow(&world, &trace, attempt).await?;
+        }
+        Err(Error::failed("the query was never tried"))
+    }
+
+    /// COPY must not put a stranger among the warehouse's objects.
+    fn may_write(&self, parsed: &Parsed) -> Result<()> {
+        let (Parsed::CopyTo(copy), Some(folder)) = (parsed, self.ground.store.folder()) else { return Ok(()) };
+        let whole = |path: &std::path::Path| {
+            let path = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+            // The file need not exist yet, its folder does.
+            let parent = path.parent().and_then(|p| p.canonicalize().ok());
+            parent.map_or(path.clone(), |p| p.join(path.file_name().unwrap_or_default()))
+        };
+        let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
+        if whole(std::path::Path::new(&copy.target)).starts_with(folder) {
+            return Err(Error::usage("COPY may not write into the warehouse").hint("name a file elsewhere"));
+        }
+        Ok(())
+    }
+
+    /// The world to try next, after cells turned out to be replaced: the newest snapshot, and where the log does not
+    /// explain the change, the objects the store holds now.
+    async fn follow(&self, failed: &Arc<World>, trace: &Trace, attempt: usize) -> Result<Arc<World>> {
+        let mut snapshot = (*failed.holdings.snapshot).clone();
+        if snapshot.catch_up(&self.ground.store).await? > 0 {
+            tracing::debug!(seq = snapshot.seq, "a newer snapshot");
+        }
+        let mut ahead = still_ahead(&failed.holdings, &snapshot);
+        let before = &failed.holdings.snapshot.cells;
+        let explained = |cell: &CellKey| {
+            let tag = |cells: &std::collections::BTreeMap<CellKey, crate::warehouse::CellState>| {
+                cells.get(cell).and_then(|c| c.e_tag.clone())
+            };
+            tag(&snapshot.cells) != tag(before)
+        };
+        let moved = trace.moved();
+        if attempt > 1 || !moved.iter().all(explained) {
+            // What the query reads may have moved elsewhere too: look at all of it once instead of finding out one by one.
+            let wanted: Vec<CellKey> = trace.planned().into_iter().chain(moved).collect();
+            let store = &self.ground.store;
+            let lookups = futures::stream::iter(wanted).map(|key| async move {
+                let object = store.head(&key.path()).await?;
+                Ok::<_, Error>((key, object))
+            });
+            let found: Vec<_> = lookups.buffer_unordered(LOOKUPS).try_collect().await?;
+            for (key, object) in found {
+                let Some(state) = snapshot.cells.get(&key) else { continue };
+                let object = object.ok_or_else(|| {
+                    Error::failed(format!("{} is gone from the store", key.path()))
+                        .hint("`eddyline verify` lists what is missing; `eddyline load --rebuild` writes it again")
+                })?;
+                if object.e_tag == state.e_tag {
+                    ahead.remove(&key);
+                } else {
+                    ahead.insert(key, object);
+                }
+            }
+        }
+        self.replace(snapshot, ahead)
+    }
+
+    fn replace(&self, snapshot: Snapshot, ahead: HashMap<CellKey, object_store::ObjectMeta>) -> Result<Arc<World>> {
+        let config = self.world().context.copied_config();
+        let holdings = Holdings { snapshot: Arc::new(snapshot), ahead };
+        let world = Arc::new(World::new(&self.ground, holdings, config)?);
+        *self.world.write().unwrap_or_else(PoisonError::into_inner) = world.clone();
+        Ok(world)
+    }
+
+    /// Folds what was loaded since. Returns whether there was anything.
+    pub async fn refresh(&mut self) -> Result<bool> {
+        let world = self.world();
+        let mut snapshot = (*world.holdings.snapshot).clone();
+        if snapshot.catch_up(&self.ground.store).await? == 0 {
+            return Ok(false);
+        }
+        let ahead = still_ahead(&world.holdings, &snapshot);
+        self.replace(snapshot, ahead)?;
+        Ok(true)
+    }
+
+    /// The snapshot queries read now.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.world().holdings.snapshot.clone()
+    }
+
+    /// What tables and columns mean.
+    pub fn definitions(&self) -> &Definitions {
+        &self.ground.definitions
+    }
+
+    /// The warehouse.
+    pub fn store(&self) -> &Store {
+        &self.ground.store
+    }
+
+    /// The views, each after those it reads.
+    pub fn views(&self) -> &[View] {
+        &self.ground.views
+    }
+
+    /// Everything that can stand after FROM.
+    pub fn relations(&self) -> Vec<Relation> {
+        let snapshot = self.snapshot();
+        let definitions = self.definitions();
+        let relation = |name: String, sort, meaning: &str| Relation { name, sort, meaning: meaning.to_string() };
+        let tables = snapshot.table_names(definitions).into_iter().map(|name| {
+            let meaning = definitions.table(&name).map_or("Discovered in the data.", |d| d.meaning.as_str());
+            relation(name.clone(), Sort::Table, meaning)
+        });
+        let views =
+            self.views().iter().map(|v| relation(v.name.clone(), Sort::View, v.doc.lines().next().unwrap_or_default()));
+        let system = system_tables::TABLES
+            .iter()
+            .map(|(n, m)| relation(format!("{}.{n}", system_tables::SYSTEM), Sort::System, m));
+        let every = [relation(all_events::ALL_EVENTS.to_string(), Sort::View, all_events::MEANING)];
+        tables.chain(every).chain(views).chain(system).collect()
+    }
+
+    /// The columns of a relation. Those of views and system tables have no meanings.
+    pub async fn columns(&self, relation: &str) -> Result<Vec<ColumnInfo>> {
+        let world = self.world();
+        let name = relation.to_lowercase();
+        if self.snapshot().table_names(self.definitions()).contains(&name) {
+            return Ok(columns_of(&name, &world.holdings, self.definitions()));
+        }
+        let about = About { sql: "", file: None, tables: &world.names };
+        let context = world.context.clone();
+        let asked = name.clone();
+        let table = self.workers.run(async move { context.table_provider(asked.as_str()).await }).await?;
+        let table = table.map_err(|e| match e {
+            e @ DataFusionError::External(_) => translate(e, about),
+            _ => translate(DataFusionError::Plan(format!("table '{name}' not found")), about),
+        })?;
+        let column = |field: &arrow::datatypes::FieldRef| ColumnInfo {
+            table: name.clone(),
+            name: field.name().clone(),
+            kind: sql_type(field.data_type()),
+            pii: self.definitions().shared_column(field.name()).is_some_and(|(_, pii)| pii),
+            meaning: String::new(),
+            discovered: false,
+        };
+        Ok(table.schema().fields().iter().map(column).collect())
+    }
+}
+
+/// Plans a statement and reads its result to the end.
+async fn attempt_once(
+    world: Arc<World>,
+    parsed: Parsed,
+    effect: Effect,
+    trace: Arc<Trace>,
+    memory: usize,
+) -> std::result::Result<Answer, DataFusionError> {
+    let mut state = world.context.state();
+    let plan = state.statement_to_plan(parsed).await?;
+    if effect == Effect::Sets {
+        let frame = world.context.execute_logical_plan(plan).await?;
+        return Ok(Answer::of(Arc::new(frame.schema().as_arrow().clone()), Vec::new()));
+    }
+    state.config_mut().set_extension(trace);
+    let physical = state.create_physical_plan(&plan).await?;
+    let runtime = state.runtime_env().clone();
+    Answer::collect(execute_stream(physical, state.task_ctx())?, &runtime, memory).await
+}
+
+/// Of the cells that were ahead of the log, those whose log entry has not changed since.
+fn still_ahead(before: &Holdings, now: &Snapshot) -> HashMap<CellKey, object_store::ObjectMeta> {
+    let same = |key: &CellKey| {
+        let (then, now) = (before.snapshot.cells.get(key), now.cells.get(key));
+        then.zip(now).is_some_and(|(then, now)| then.e_tag == now.e_tag)
+    };
+    before.ahead.iter().filter(|(key, _)| same(key)).map(|(key, object)| (key.clone(), object.clone())).collect()
+}
+
+fn config(threads: usize) -> SessionConfig {
+    let mut config = SessionConfig::new()
+        .with_target_partitions(threads.max(1))
+        .with_information_schema(true)
+        .with_default_catalog_and_schema(CATALOG, PUBLIC)
+        .with_create_default_catalog_and_schema(false);
+    // Errors point into the statement.
+    config.options_mut().sql_parser.collect_spans = true;
+    config
+}

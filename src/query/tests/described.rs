@@ -1,0 +1,56 @@
+//! What the descriptions say, and that the statements given to other engines work.
+
+use super::fixture::{OPEN, Warehouse, ask, rows, small};
+use crate::query::describe::{ddl, list, table, tables};
+use crate::warehouse::Store;
+use datafusion::prelude::SessionContext;
+
+#[tokio::test]
+async fn the_list_sums_up_each_table() {
+    let (warehouse, _) = small().await;
+    let session = warehouse.session().await;
+    let all = rows(&tables(&session).unwrap());
+    assert_eq!(all.len(), 106);
+    assert_eq!(all[0][..6], [OPEN, "users.messages.email.Open", "email", "open", "3", "2"].map(String::from));
+    assert_eq!(all[0][7], "2026-03-02");
+    assert_eq!(all[105][4], "0");
+    let text = list(&session, Some(100)).unwrap();
+    assert!(text.contains("\nViews\n") && text.contains("system.rejects"), "{text}");
+}
+
+#[tokio::test]
+async fn a_table_is_told_with_its_rows_and_columns() {
+    let (warehouse, _) = small().await;
+    let session = warehouse.session().await;
+    let text = table(&session, "Users_Messages_Email_Open", None).await.unwrap();
+    assert!(text.contains("event type users.messages.email.Open, channel email, stage open"), "{text}");
+    assert!(text.contains("3 rows in 2 days from 2026-03-01 to 2026-03-02"), "{text}");
+    assert!(text.contains("newest event 2026-03-02T10:00:00Z"), "{text}");
+    let line = text.lines().find(|l| l.trim_start().starts_with("email_address")).unwrap();
+    assert!(line.contains("text") && line.contains("true"), "{line}");
+    let text = table(&session, "events", None).await.unwrap();
+    assert!(text.contains("Grain: one row per stored event") && text.contains("event_time"), "{text}");
+    let error = table(&session, "evnts", None).await.unwrap_err();
+    assert!(error.show().contains("did you mean `events`?"), "{}", error.show());
+}
+
+#[tokio::test]
+async fn the_statement_for_other_engines_reads_the_same_rows() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut warehouse = Warehouse::on(Store::open(dir.path().to_str().unwrap(), &[], false).unwrap());
+    let first = warehouse.publish(OPEN, "2026-03-01", &[("a", "u", "2026-03-01T00:00:00Z")], &[]).await;
+    let second = warehouse.publish(OPEN, "2026-03-02", &[("b", "u", "2026-03-02T00:00:00Z")], &[]).await;
+    warehouse.commit(vec![first, second]).await;
+    let session = warehouse.session().await;
+    let text = ddl(&session, None).unwrap();
+    assert_eq!(text.matches("CREATE EXTERNAL TABLE").count(), 1, "{text}");
+    assert!(text.contains("hive_partitioning = true"), "{text}");
+    let create = text.split(';').next().unwrap();
+    let plain = SessionContext::new();
+    plain.sql(create).await.unwrap_or_else(|e| panic!("{create}\n{e}"));
+    let sql = format!("select id, user_id, \"time\", queue_date, timezone from {OPEN} order by id");
+    let theirs = plain.sql(&sql).await.unwrap().collect().await.unwrap();
+    assert_eq!(theirs.iter().map(|b| b.num_rows()).sum::<usize>(), 2);
+    assert_eq!(ask(&session, &sql).await.len(), 2);
+    assert!(ddl(&session, Some("nope")).is_err());
+}

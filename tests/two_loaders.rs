@@ -1,0 +1,150 @@
+//! P4: two loaders at once lose nothing and store nothing twice: on a store where only conditional writes decide, with
+//! every order of their operations a seeded dice may bring, and as two processes on one folder, where one waits.
+
+mod support;
+
+use eddyline::load::Request;
+use futures::FutureExt;
+use object_store::ObjectStore;
+use object_store::ObjectStoreExt;
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use rand::{Rng, SeedableRng};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+use support::*;
+
+const ROUNDS: u64 = 40;
+
+/// A store whose every operation lets others run for a while.
+fn dawdling(inner: Arc<dyn ObjectStore>, seed: u64) -> Arc<dyn ObjectStore> {
+    let dice = Arc::new(Mutex::new(rand_pcg::Pcg64::seed_from_u64(seed)));
+    Arc::new(Hooked::new(inner, move |_| {
+        let turns = {
+            let mut dice = dice.lock().unwrap();
+            // Mostly a step aside, now and then long enough for the other to finish a cell or a pass.
+            match dice.random_range(0..20) {
+                0 => dice.random_range(0..400),
+                1..4 => dice.random_range(0..60),
+                _ => dice.random_range(0..4),
+            }
+        };
+        async move {
+            for _ in 0..turns {
+                tokio::task::yield_now().await;
+            }
+            Fault::None
+        }
+        .boxed()
+    }))
+}
+
+/// A source with some of the files, each in the version it has in every other such source.
+async fn some_of(files: &[(String, bytes::Bytes)], wanted: impl Fn(&str) -> bool) -> Arc<InMemory> {
+    let objects = source(files).await;
+    for (key, _) in files.iter().filter(|(key, _)| !wanted(key)) {
+        objects.delete(&Path::from(key.as_str())).await.unwrap();
+    }
+    objects
+}
+
+/// The export, and a second delivery of each third file's records under a key of the next day.
+fn files() -> Vec<(String, bytes::Bytes)> {
+    let shape = Shape { events: 120, days: 3, duplicates: 0.2, late: 0.1, ..Shape::default() };
+    let mut files: Vec<_> = shape.files();
+    let copies: Vec<_> = files
+        .iter()
+        .enumerate()
+        .filter(|(at, _)| at % 3 == 0)
+        .map(|(_, (key, content))| {
+            let moved = (0..3)
+                .rev()
+                .fold(key.clone(), |key, n| key.replace(&format!("date={}", day(n)), &format!("date={}", day(n + 1))));
+            (moved.replace(".avro", "9.avro"), content.clone())
+        })
+        .collect();
+    files.extend(copies);
+    files
+}
+
+#[test]
+fn on_a_store_whose_conditional_writes_decide() {
+    let files = files();
+    let expected = on_one_thread(async { rows(calm(&files).await.as_ref()).await });
+    for seed in 0..ROUNDS {
+        on_one_thread(async {
+            let store = Arc::new(InMemory::new());
+            let mut dice = rand_pcg::Pcg64::seed_from_u64(seed);
+            let shares: Vec<u8> = files.iter().map(|_| dice.random_range(0..3)).collect();
+            let of = |mine: u8| {
+                let keys: std::collections::HashSet<&str> = files
+                    .iter()
+                    .zip(&shares)
+                    .filter(|(_, share)| **share == 2 || **share == mine)
+                    .map(|((key, _), _)| key.as_str())
+                    .collect();
+                some_of(&files, move |key| keys.contains(key)).boxed()
+            };
+            let one = loader_from("memory:one", of(0).await, dawdling(store.clone(), seed * 2), settings());
+            let two = loader_from("memory:two", of(1).await, dawdling(store.clone(), seed * 2 + 1), settings());
+            let request = Request::default();
+            let (first, second) = tokio::join!(try_pass(&one, &request), try_pass(&two, &request));
+            let when = format!("round {seed}");
+            for outcome in [first, second] {
+                if let Err(e) = outcome {
+                    panic!("{when}: {}", e.show());
+                }
+            }
+            assert_glob_is_sound(store.as_ref(), &Default::default(), &when).await;
+            assert_same_rows(&expected, &rows(store.as_ref()).await, &when);
+            assert_verified(&store).await;
+            // What each committed is in the ledger: nothing is left to do for either.
+            let again = loader_from("memory:one", of(0).await, store.clone(), settings());
+            let report = pass(&again, &full()).await;
+            assert_eq!(report.seq, None, "{when}: {}", report.text());
+        });
+    }
+}
+
+fn eddyline(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_eddyline"));
+    command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+#[test]
+fn two_processes_on_one_folder_take_turns() {
+    let dir = tempfile::tempdir().unwrap();
+    Shape { events: 20_000, days: 4, ..Shape::default() }.write(dir.path());
+    let source = dir.path().join("currents");
+    let alone = dir.path().join("alone");
+    let both = dir.path().join("both");
+    let args = |warehouse: &std::path::Path, wait: &'static str| -> Vec<String> {
+        ["load", "--source", source.to_str().unwrap(), "--warehouse", warehouse.to_str().unwrap(), "--lock-wait", wait]
+            .map(str::to_string)
+            .to_vec()
+    };
+    let run = |args: Vec<String>| eddyline(&args.iter().map(String::as_str).collect::<Vec<_>>());
+    assert!(run(args(&alone, "1m")).status().unwrap().success());
+
+    let mut first = run(args(&both, "1m")).spawn().unwrap();
+    while !both.join("tables").exists() {
+        assert!(first.try_wait().unwrap().is_none(), "the first ended before it wrote a cell");
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    let refused = run(args(&both, "0s")).output().unwrap();
+    let waited = run(args(&both, "1m")).output().unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr).to_string();
+    assert_eq!(refused.status.code(), Some(5), "{said}");
+    assert!(said.contains("another eddyline is writing"), "{said}");
+    assert!(first.wait().unwrap().success());
+    assert!(waited.status.success(), "{}", String::from_utf8_lossy(&waited.stderr));
+    assert!(String::from_utf8_lossy(&waited.stdout).contains("nothing new"));
+
+    let disk = |folder: &std::path::Path| object_store::local::LocalFileSystem::new_with_prefix(folder).unwrap();
+    on_one_thread(async {
+        let (alone, both) = (disk(&alone), disk(&both));
+        assert_glob_is_sound(&both, &Default::default(), "two processes").await;
+        assert_same_rows(&rows(&alone).await, &rows(&both).await, "two processes");
+    });
+}
