@@ -287,7 +287,7 @@ fn json_of_every_shape_loads_and_bad_records_are_rejected_one_by_one() {
     let nameless_key = "date=2026-03-02-05/decoded/part-2.json";
     for (key, bytes) in [
         (key("mixed.json"), mixed.clone().into_bytes()),
-        (key("pretty.json"), pretty.into_bytes()),
+        (key("pretty.json"), pretty.as_bytes().to_vec()),
         (key("array.json"), format!("[{},\n{}]", row("good-6"), row("good-7")).into_bytes()),
         (key("unions.jsonl"), unions.as_bytes().to_vec()),
         (key("envelope.json"), envelope.into_bytes()),

@@ -44,7 +44,9 @@ fn files(path: &str, ending: &str) -> Vec<PathBuf> {
 async fn views_say_what_was_reasoned_out_by_hand() {
     let session = warehouse().await;
     for file in files("tests/views", "slt") {
-        slt::run_file(session.clone(), &file).await;
+        if let Err(error) = slt::run_file(session.clone(), &file).await {
+            panic!("{error}");
+        }
     }
 }
 
