@@ -207,6 +207,12 @@ pub fn entry_seq(path: &str) -> Option<u64> {
     (name.len() == 20).then(|| name.parse().ok())?
 }
 
+/// The number of the last entry, readable or not; 0 without any.
+pub async fn newest(store: &Store) -> Result<u64> {
+    let entries = store.list(LOG, None).await?;
+    Ok(entries.iter().filter_map(|o| entry_seq(o.location.as_ref())).max().unwrap_or(0))
+}
+
 /// Reads an entry that must be there.
 pub async fn read_entry(store: &Store, seq: u64) -> Result<LogEntry> {
     let path = entry_path(seq);
