@@ -8,7 +8,9 @@ use crate::error::{Error, Kind, Result};
 use crate::load::{Bucket, Request, Settings, bytes, count, number, restate};
 use crate::warehouse::lock::WriterLock;
 use crate::warehouse::status::{Backlog, Status};
-use crate::warehouse::{Snapshot, Store, cell::TABLES, dataset, last_error, log, status as room, verify as checks};
+use crate::warehouse::{
+    Snapshot, Store, cell::TABLES, checkpoint, dataset, last_error, log, status as room, verify as checks,
+};
 use chrono::Utc;
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -188,11 +190,15 @@ pub async fn state(args: StateArgs, config: &Config) -> Result<()> {
     let _lock = WriterLock::take(&store, Duration::from_secs(60)).await?;
     dataset::open(&store).await?;
     let entry = restate(&store, &*place.definitions(config)?, Utc::now()).await?;
-    // The log may be what is broken, so its entries are counted, not read.
-    let seq = log::last_seq(&store).await?.max(Snapshot::open(&store).await.map_or(0, |s| s.seq)) + 1;
+    // Past every number in use: the log or a checkpoint may be what cannot be read.
+    let seq = log::newest(&store).await?.max(checkpoint::newest_seq(&store).await?.unwrap_or(0)) + 1;
     if !log::append(&store, seq, &entry).await? {
         return Err(Error::new(Kind::Conflict, "another writer committed meanwhile").hint("run it again"));
     }
+    // With a checkpoint here, nothing before it is ever read again.
+    let mut snapshot = Snapshot::default();
+    snapshot.fold(seq, entry.clone());
+    checkpoint::write(&store, &snapshot).await?;
     print(&format!(
         "log entry {seq}: {} cells, {} files whose loading their footers prove\n",
         number(entry.cells.len() as u64),

@@ -8,7 +8,7 @@ use super::dedupe::Neighbours;
 use super::mix::{Admitted, Mix};
 use super::plan::PlannedFile;
 use super::publish::{Published, check, publish, state_of};
-use super::read::{FileRead, read, take_part};
+use super::read::{FileRead, decode, take_part};
 use super::settle::{ids_to_drop, is_committed};
 use super::watch::Progress;
 use crate::error::{Error, Kind, Result};
@@ -101,6 +101,8 @@ async fn attempt(ctx: &Context, table: &mut TableInWork, job: &CellJob) -> Resul
     let path = job.key.path();
     let base = match ctx.store.get(&path).await? {
         Some(object) => Some(StoredCell::open(&path, object)?),
+        // Begun anew it would hold the new rows alone, and the log would forget that there were others.
+        None if !ctx.rebuild && ctx.snapshot.cells.contains_key(&job.key) => return gone(job),
         None => None,
     };
     if let Some(base) = &base {
@@ -136,18 +138,20 @@ async fn attempt(ctx: &Context, table: &mut TableInWork, job: &CellJob) -> Resul
     let chunk_bytes = ctx.settings.chunk_bytes();
     let base_bytes = base.as_ref().map_or(0, |b| b.size() as usize * 2 * SWELLS);
     let mut writer: Option<CellWriter> = None;
+    // Files are fetched ahead as they are and decoded one at a time: decoded ones are several times as large.
+    let largest = to_read.iter().map(|f| f.listed.size).max().unwrap_or(0);
     let mut fetched = futures::stream::iter(to_read)
         .map(|file| async move {
-            let outcome = read(ctx, &file).await;
+            let outcome = ctx.bucket.fetch(&file.listed).await;
             (file, outcome)
         })
-        .buffered(ctx.settings.prefetch);
+        .buffered(ctx.settings.files_ahead(largest));
     while let Some((file, outcome)) = fetched.next().await {
         if let Some(kind) = ctx.stop.requested() {
             return Err(Error::new(kind, format!("stopped while building {}", job.key)));
         }
         Progress::add(&ctx.progress.files_done, 1);
-        let (decoded, listed) = match outcome? {
+        let (decoded, listed) = match decode(ctx, &file, outcome?) {
             FileRead::Decoded(decoded, listed) => (decoded, listed),
             FileRead::Damaged(reason, listed) => {
                 parts.push(FilePart::unread(&file, listed.e_tag, listed.size, Fate::Quarantined, reason));
@@ -244,6 +248,22 @@ async fn attempt(ctx: &Context, table: &mut TableInWork, job: &CellJob) -> Resul
             Outcome::Done(Box::new(BuiltCell { state: Some(state), written, parts, misfits, ids: mix.into_ids() }))
         }
     })
+}
+
+/// What to do about a cell that the log has and the store has not. Without a file to load there is nothing to spoil.
+fn gone(job: &CellJob) -> Result<Outcome> {
+    if job.files.is_empty() {
+        return Ok(Outcome::Done(Box::new(BuiltCell {
+            state: None,
+            written: 0,
+            parts: Vec::new(),
+            misfits: BTreeMap::new(),
+            ids: IdSet::default(),
+        })));
+    }
+    Err(Error::failed(format!("{} is in the log and not in the store", job.key.path())).hint(
+        "`eddyline load --rebuild` writes it again from the source; `eddyline state rebuild` makes the log forget it",
+    ))
 }
 
 /// A pass that published and never committed may have given the cell columns the log knows nothing of: they join the

@@ -67,8 +67,15 @@ impl Default for Settings {
 impl Settings {
     /// Bytes of decoded rows one cell may gather before they are sorted and written.
     pub fn chunk_bytes(&self) -> usize {
-        // Sorting copies the rows once and encoding holds a row group: a third of a worker's share.
-        (self.memory / self.workers.max(1) / 3).max(1 << 20)
+        // Putting them together copies them, sorting copies them again, and encoding holds a row group; measured, all
+        // that and a decoded file beside it take up to eight times a chunk.
+        (self.memory / self.workers.max(1) / 8).max(1 << 20)
+    }
+
+    /// How many files of up to `largest` bytes to fetch ahead: [`Settings::prefetch`], or as many as fit in a chunk.
+    pub fn files_ahead(&self, largest: u64) -> usize {
+        let fit = self.chunk_bytes() as u64 / largest.max(1);
+        usize::try_from(fit).unwrap_or(usize::MAX).clamp(1, self.prefetch.max(1))
     }
 
     /// Ids one table may remember.

@@ -1,4 +1,4 @@
-//! One planned file into the rows of one table: fetch, decode, conform.
+//! One fetched file into the rows of one table: decode, conform.
 
 use super::bucket::{Fetched, Listed};
 use super::context::{ColumnPolicy, Context};
@@ -21,9 +21,9 @@ pub enum FileRead {
     Vanished,
 }
 
-/// Fetches and decodes a file.
-pub async fn read(ctx: &Context, file: &PlannedFile) -> Result<FileRead> {
-    Ok(match ctx.bucket.fetch(&file.listed).await? {
+/// Decodes a fetched file.
+pub fn decode(ctx: &Context, file: &PlannedFile, fetched: Fetched) -> FileRead {
+    match fetched {
         Fetched::Vanished => FileRead::Vanished,
         Fetched::Unreadable(reason) => FileRead::Damaged(format!("unreadable: {reason}"), file.listed.clone()),
         Fetched::Bytes(bytes, listed) => {
@@ -33,7 +33,7 @@ pub async fn read(ctx: &Context, file: &PlannedFile) -> Result<FileRead> {
                 Err(damage) => FileRead::Damaged(format!("{}: {}", damage.reason.as_str(), damage.detail), listed),
             }
         }
-    })
+    }
 }
 
 /// The event types a file holds, for files whose key does not say. The first is the one that accounts for strays.

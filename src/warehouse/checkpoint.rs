@@ -69,16 +69,19 @@ pub async fn write(store: &Store, snapshot: &Snapshot) -> Result<()> {
     Ok(())
 }
 
+/// The number of the newest complete checkpoint, readable or not.
+pub async fn newest_seq(store: &Store) -> Result<Option<u64>> {
+    let found = store.list(CHECKPOINT, None).await?;
+    let complete = found.iter().filter_map(|o| {
+        let rest = o.location.as_ref().strip_prefix(CHECKPOINT)?.strip_prefix('/')?;
+        rest.strip_suffix("/cells.parquet")?.parse::<u64>().ok()
+    });
+    Ok(complete.max())
+}
+
 /// The newest complete checkpoint.
 pub async fn newest(store: &Store) -> Result<Option<Snapshot>> {
-    let found = store.list(CHECKPOINT, None).await?;
-    let newest = found
-        .iter()
-        .filter_map(|o| {
-            let rest = o.location.as_ref().strip_prefix(CHECKPOINT)?.strip_prefix('/')?;
-            rest.strip_suffix("/cells.parquet")?.parse::<u64>().ok()
-        })
-        .max();
+    let newest = newest_seq(store).await?;
     let Some(seq) = newest else { return Ok(None) };
     let mut snapshot = Snapshot { seq, ..Snapshot::default() };
     let (files, _) = read(store, &format!("{}/files.parquet", folder(seq))).await?;

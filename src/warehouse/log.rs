@@ -207,8 +207,8 @@ pub fn entry_seq(path: &str) -> Option<u64> {
     (name.len() == 20).then(|| name.parse().ok())?
 }
 
-/// The number of the newest entry, without reading it; 0 when there is none.
-pub async fn last_seq(store: &Store) -> Result<u64> {
+/// The number of the last entry, readable or not; 0 without any.
+pub async fn newest(store: &Store) -> Result<u64> {
     let entries = store.list(LOG, None).await?;
     Ok(entries.iter().filter_map(|o| entry_seq(o.location.as_ref())).max().unwrap_or(0))
 }

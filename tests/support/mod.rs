@@ -10,7 +10,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use eddyline::generate::{
     AvroType, Codec, FieldSpec, Layout, Options, OutFormat, Summary, TypeSpec, generate, type_specs,
 };
-use eddyline::load::{Bucket, LoadReport, Loader, Progress, Request, Scope, Settings, Stop};
+use eddyline::load::{Bucket, Clock, LoadReport, Loader, Progress, Request, Scope, Settings, Stop};
 use eddyline::table::Definitions;
 use eddyline::warehouse::{Snapshot, Store};
 use object_store::memory::InMemory;
@@ -186,7 +186,12 @@ pub fn clock() -> impl Fn() -> DateTime<Utc> + Sync {
 
 /// One pass, with the error that ended it or a table's work early.
 pub async fn try_pass(loader: &Loader, request: &Request) -> eddyline::error::Result<LoadReport> {
-    let mut report = loader.pass(request, &clock(), Arc::new(Stop::default()), Arc::new(Progress::default())).await?;
+    try_pass_at(loader, request, &clock()).await
+}
+
+/// The same by a given clock.
+pub async fn try_pass_at(loader: &Loader, request: &Request, clock: Clock<'_>) -> eddyline::error::Result<LoadReport> {
+    let mut report = loader.pass(request, clock, Arc::new(Stop::default()), Arc::new(Progress::default())).await?;
     match report.error.take() {
         Some(error) => Err(error),
         None => Ok(report),
