@@ -137,15 +137,16 @@ fn help() {
     Usage: eddyline [OPTIONS] <COMMAND>
 
     Commands:
-      generate  Generate a sample export, load it, and query it: the whole thing in a minute Generate a
-                synthetic Currents export
-      plan      Show what `load` would do
-      load      Load what is new in the source into the warehouse
-      status    Run SQL over the warehouse; without -c or -f on a terminal, the shell List the tables,
-                or describe one Show freshness, gaps, quarantine and the last loads
-      verify    Check the warehouse against itself
-      state     Work on the warehouse's own record of what it holds
-      help      Print this message or the help of the given subcommand(s)
+      quickstart  Generate a sample export, load it, and query it: the whole thing in a minute
+      generate    Generate a synthetic Currents export
+      plan        Show what `load` would do
+      load        Load what is new in the source into the warehouse
+      sql         Run SQL over the warehouse; without -c or -f on a terminal, the shell
+      tables      List the tables, or describe one
+      status      Show freshness, gaps, quarantine and the last loads
+      verify      Check the warehouse against itself
+      state       Work on the warehouse's own record of what it holds
+      help        Print this message or the help of the given subcommand(s)
 
     Options:
           --config <FILE>  The configuration file; without it, eddyline.toml in the working folder when
@@ -626,7 +627,7 @@ fn mistakes_in_the_configuration() {
     $ eddyline load --source export/currents
     -- stderr
     error: the environment sets EDDYLINE_WAREHAUS, which is no option
-    hint: options are EDDYLINE_COLUMNS, EDDYLINE_CONFIG, EDDYLINE_CRON, EDDYLINE_DEDUPE_WINDOW, EDDYLINE_DEFS, EDDYLINE_EVERY, EDDYLINE_JITTER, EDDYLINE_LATENESS, EDDYLINE_LOCK_WAIT, EDDYLINE_MAX_BLOCK_BYTES, EDDYLINE_MAX_FILE_BYTES, EDDYLINE_MEMORY, EDDYLINE_PREFETCH, EDDYLINE_REPORT, EDDYLINE_SCHEMA_BUDGET, EDDYLINE_SOURCE, EDDYLINE_STRICT, EDDYLINE_TARGET_OBJECT_SIZE, EDDYLINE_TYPES, EDDYLINE_WAREHOUSE, EDDYLINE_WORKERS
+    hint: options are EDDYLINE_COLUMNS, EDDYLINE_CONFIG, EDDYLINE_CRON, EDDYLINE_DEDUPE_WINDOW, EDDYLINE_DEFS, EDDYLINE_EVERY, EDDYLINE_JITTER, EDDYLINE_LATENESS, EDDYLINE_LOCK_WAIT, EDDYLINE_MAX_BLOCK_BYTES, EDDYLINE_MAX_FILE_BYTES, EDDYLINE_MEMORY, EDDYLINE_PREFETCH, EDDYLINE_QUERY_MEMORY, EDDYLINE_REPORT, EDDYLINE_SCHEMA_BUDGET, EDDYLINE_SOURCE, EDDYLINE_STRICT, EDDYLINE_TARGET_OBJECT_SIZE, EDDYLINE_THREADS, EDDYLINE_TYPES, EDDYLINE_VIEWS, EDDYLINE_WAREHOUSE, EDDYLINE_WORKERS
     -- exit code 2
     "#);
     shell.variables = vec![("EDDYLINE_STRICT", "yes")];
@@ -689,12 +690,7 @@ fn exit_codes_tell_a_scheduler_what_to_do() {
     "#);
     assert_snapshot!(shell.says(LOAD), @r#"
     $ eddyline load --source export/currents --warehouse w
-    loaded 0 files (0 B read) in [TIME] s
-      records                  0
-      stored                   0  in 0 tables
-      duplicates               0
-      rejected                 0
-      cells                    0  ([SIZE] written)
+    nothing new: 44 objects listed, 44 known
     -- exit code 0
     "#);
     shell.run("eddyline verify --deep --warehouse w").ends(0);

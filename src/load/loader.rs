@@ -8,13 +8,14 @@ use super::report::LoadReport;
 use super::restate::restate;
 use super::route::route;
 use super::table_build::{TableOutcome, build_table};
+use super::tally::{behind, note_files, note_outcome, note_plan};
 use super::watch::{Progress, Stop};
 use crate::currents::{QueueHour, SchemaCache};
 use crate::error::{Error, Kind, Result};
 use crate::table::Definitions;
 use crate::warehouse::lock::WriterLock;
 use crate::warehouse::log::{self, FORMAT};
-use crate::warehouse::{Counters, LoadSummary, LogEntry, Snapshot, Store, cell::TABLES, checkpoint, dataset};
+use crate::warehouse::{LoadSummary, LogEntry, Snapshot, Store, cell::TABLES, checkpoint, dataset};
 use chrono::{DateTime, NaiveDate, Timelike, Utc};
 use futures::StreamExt;
 use std::collections::{BTreeMap, BTreeSet};
@@ -334,75 +335,4 @@ impl Loader {
             after.fold(seq, theirs);
         }
     }
-}
-
-fn note_plan(plan: &Plan, unreadable: Vec<String>, report: &mut LoadReport) {
-    report.known = plan.known;
-    report.still_quarantined = plan.still_quarantined;
-    report.counters.listed = plan.listed;
-    for (reason, (count, example)) in &plan.ignored {
-        report.counters.ignored.insert(reason.to_string(), *count);
-        report.ignored_examples.insert(reason.to_string(), example.clone());
-    }
-    if let Some(first) = unreadable.first() {
-        let reason = "names that are no UTF-8".to_string();
-        report.ignored_examples.insert(reason.clone(), first.clone());
-        report.counters.ignored.insert(reason, unreadable.len() as u64);
-    }
-}
-
-fn note_outcome(table: &str, outcome: &TableOutcome, report: &mut LoadReport) {
-    let counters: &mut Counters = &mut report.counters;
-    counters.cells += outcome.written.0;
-    counters.realigned += outcome.written.1;
-    counters.written += outcome.written.2;
-    for (column, count) in &outcome.misfits {
-        counters.misfits += count;
-        *report.misfits.entry(format!("{table}.{column}")).or_default() += count;
-    }
-    for part in &outcome.parts {
-        let counts = report.tables.entry(table.to_string()).or_default();
-        counts.files += 1;
-        counts.new += part.file.new;
-        counts.duplicates += part.file.duplicates;
-        counts.rejected += part.file.rejected;
-    }
-}
-
-fn note_files(files: &[crate::warehouse::FileState], progress: &Progress, report: &mut LoadReport) {
-    use crate::warehouse::Fate;
-    let counters = &mut report.counters;
-    counters.bytes = progress.bytes.load(Ordering::Relaxed);
-    for file in files {
-        counters.files += 1;
-        counters.read += file.read;
-        counters.new += file.new;
-        counters.duplicates += file.duplicates;
-        counters.rejected += file.rejected;
-        match file.fate {
-            Fate::Quarantined => {
-                counters.quarantined += 1;
-                report.quarantined.push((file.key.clone(), file.reason.clone()));
-            }
-            Fate::Vanished => counters.vanished += 1,
-            Fate::Loaded => {}
-        }
-    }
-}
-
-/// How many cells lack columns their table has once the pass is committed.
-fn behind(
-    snapshot: &Snapshot,
-    cells: &[crate::warehouse::CellState],
-    changes: &[crate::warehouse::SchemaChange],
-    definitions: &Definitions,
-) -> u64 {
-    let mut after = Snapshot { cells: snapshot.cells.clone(), tables: snapshot.tables.clone(), ..Snapshot::default() };
-    for cell in cells {
-        after.cells.insert(cell.key.clone(), cell.clone());
-    }
-    for change in changes {
-        after.tables.entry(change.table.clone()).or_default().discovered.extend(change.columns.iter().cloned());
-    }
-    after.cells_behind(definitions)
 }

@@ -16,6 +16,7 @@ mod route;
 pub mod schedule;
 mod settle;
 mod table_build;
+mod tally;
 mod watch;
 
 pub use bucket::{Bucket, Listed};
