@@ -110,6 +110,56 @@ fn on_a_store_whose_conditional_writes_decide() {
     }
 }
 
+/// What a loader leaves that published everything and died before its commit.
+async fn dead_load(files: &[(String, bytes::Bytes)]) -> Arc<InMemory> {
+    let store = Arc::new(InMemory::new());
+    let dying = Hooked::new(store.clone(), |op| {
+        let refused = matches!(op, Op::Put(path) if path.starts_with("meta/log"));
+        async move { if refused { Fault::Refused } else { Fault::None } }.boxed()
+    });
+    let outcome = try_pass(&loader(source(files).await, Arc::new(dying), settings()), &full()).await;
+    assert!(outcome.is_err());
+    store
+}
+
+/// The same records as a file of one day and of the next.
+fn same_records_on_two_days() -> [(String, bytes::Bytes); 2] {
+    let files = Shape { events: 40, days: 1, types: "users.messages.email.Send", ..Shape::default() }.files();
+    let (key, content) = files[files.len() / 2].clone();
+    let later = key.replace(&format!("date={}", day(0)), &format!("date={}", day(1)));
+    [(key, content.clone()), (later, content)]
+}
+
+#[test]
+fn a_dead_writer_gives_way_to_the_log_and_of_two_dead_ones_the_later_day() {
+    on_one_thread(async {
+        let [first, second] = same_records_on_two_days();
+        let expected = rows(calm(std::slice::from_ref(&first)).await.as_ref()).await;
+        for (committed, emptied) in [(true, day(0)), (false, day(1))] {
+            // Each writer by itself, unseen by the other; then both on one store.
+            let store = match committed {
+                true => calm(std::slice::from_ref(&second)).await,
+                false => dead_load(std::slice::from_ref(&second)).await,
+            };
+            for (key, _, content) in objects(dead_load(std::slice::from_ref(&first)).await.as_ref(), "tables").await {
+                store.put(&Path::from(key), content.into()).await.unwrap();
+            }
+            assert_eq!(rows(store.as_ref()).await.len(), 2 * expected.len());
+            let both = source(&[first.clone(), second.clone()]).await;
+            pass(&loader(both, store.clone(), settings()), &full()).await;
+            let when = format!("one committed: {committed}");
+            assert_same_rows(&expected, &rows(store.as_ref()).await, &when);
+            assert_verified(&store).await;
+            let cells = eddyline::warehouse::Snapshot::open(&warehouse(store.clone())).await.unwrap().cells;
+            let rows = |cell: &eddyline::warehouse::CellState| (cell.key.queue_date, cell.rows);
+            let kept = if emptied == day(0) { day(1) } else { day(0) };
+            let mut wanted = vec![(emptied, 0), (kept, expected.len() as u64)];
+            wanted.sort();
+            assert_eq!(cells.values().map(rows).collect::<Vec<_>>(), wanted, "{when}");
+        }
+    });
+}
+
 fn eddyline(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_eddyline"));
     command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped());
