@@ -91,12 +91,9 @@ fn stages(c: &mut Criterion) {
         b.iter_batched(
             empty,
             |loader| {
-                let pass = loader.pass(
-                    &Request::default(),
-                    &chrono::Utc::now,
-                    Arc::new(Stop::default()),
-                    Arc::new(Progress::default()),
-                );
+                let request = Request::default();
+                let pass =
+                    loader.pass(&request, &chrono::Utc::now, Arc::new(Stop::default()), Arc::new(Progress::default()));
                 assert_eq!(runtime.block_on(pass).unwrap().counters.new, EVENTS);
             },
             BatchSize::PerIteration,

@@ -51,7 +51,7 @@ fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for path in fixtures::entries(from) {
         let to = to.join(path.file_name().unwrap());
-        if path.is_dir() { copy(&path, &to) } else { drop(fs::copy(&path, &to).unwrap()) }
+        if path.is_dir() { copy(&path, &to) } else { fs::copy(&path, &to).map(|_| ()).unwrap() }
     }
 }
 
@@ -218,7 +218,7 @@ fn a_repaired_file_loads() {
 #[test]
 fn bombs_cost_no_more_than_their_limit() {
     let dir = export();
-    let zeros = vec![0u8; 384 * MIB];
+    let zeros = vec![0u8; 256 * MIB];
     let mut bombs = Vec::new();
     for codec in &CODECS[1..] {
         let packed = compress(codec, &zeros);
@@ -245,8 +245,7 @@ fn bombs_cost_no_more_than_their_limit() {
     }
     assert_eq!(beyond(&dir.path().join("w")), BTreeMap::new());
     assert!(run.peak > 0, "the program's memory was not seen");
-    eprintln!("peak {} MiB", run.peak >> 20);
-    assert!(run.peak < 300 * MIB as u64, "the program held {} MiB", run.peak >> 20);
+    assert!(run.peak < 220 * MIB as u64, "the program held {} MiB", run.peak >> 20);
 
     // A limit is a setting, not a verdict: what is large and true loads once it is raised.
     let text = "x".repeat(20 * MIB);

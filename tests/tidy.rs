@@ -122,9 +122,10 @@ fn check(name: &str, text: &str) -> Vec<String> {
     let lines: Vec<&str> = code.lines().collect();
     // Whole files of tests: integration tests, and `tests/` or `tests.rs` within a room.
     let all_tests = !name.starts_with("src/") || name.contains("/tests/") || name.ends_with("/tests.rs");
-    let tests_from = if all_tests { 0 } else { test_tail(&lines) };
-    if !all_tests && tests_from > LONGEST && MAY_BE_LONG.iter().all(|(file, _)| *file != name) {
-        say(LONGEST + 1, format!("has {tests_from} lines before its tests: split it, {LONGEST} is the most"));
+    let tests = if all_tests { vec![true; lines.len()] } else { test_lines(&lines) };
+    let own = tests.iter().filter(|test| !**test).count();
+    if own > LONGEST && MAY_BE_LONG.iter().all(|(file, _)| *file != name) {
+        say(LONGEST + 1, format!("has {own} lines without its tests: split it, {LONGEST} is the most"));
     }
     for (at, line) in lines.iter().enumerate() {
         for vague in VAGUE.iter().filter(|v| declares_module(line, v)) {
@@ -137,7 +138,7 @@ fn check(name: &str, text: &str) -> Vec<String> {
                 }
             }
         }
-        let in_tests = at >= tests_from;
+        let in_tests = tests[at];
         let rules = RULES.iter().filter(|rule| name.starts_with("src/") && !(in_tests && rule.word != "unsafe"));
         for rule in rules.chain(OUTSIDE_TESTS.iter().filter(|_| !in_tests)) {
             if has_word(line, rule.word) && !rule.may.iter().any(|start| name.starts_with(start)) {
@@ -151,13 +152,27 @@ fn check(name: &str, text: &str) -> Vec<String> {
     findings
 }
 
-/// The line index at which `#[cfg(test)] mod … {` begins, or the number of lines.
-fn test_tail(lines: &[&str]) -> usize {
-    let opens = |at: usize| {
-        let next = lines.iter().skip(at + 1).find(|l| !l.trim().is_empty());
-        lines[at].trim() == "#[cfg(test)]" && next.is_some_and(|l| l.trim().starts_with("mod ") && l.contains('{'))
-    };
-    (0..lines.len()).find(|at| opens(*at)).unwrap_or(lines.len())
+/// For each line, whether it belongs to an item under `#[cfg(test)]`: a module, a function, a single line.
+fn test_lines(lines: &[&str]) -> Vec<bool> {
+    let mut tests = vec![false; lines.len()];
+    let mut at = 0;
+    while at < lines.len() {
+        if lines[at].trim() == "#[cfg(test)]" {
+            let (mut depth, mut opened) = (0, false);
+            while at < lines.len() {
+                tests[at] = true;
+                let opens = lines[at].matches('{').count();
+                depth = (depth + opens).saturating_sub(lines[at].matches('}').count());
+                opened |= opens > 0;
+                if depth == 0 && (opened || lines[at].trim_end().ends_with(';')) {
+                    break;
+                }
+                at += 1;
+            }
+        }
+        at += 1;
+    }
+    tests
 }
 
 fn declares_module(line: &str, module: &str) -> bool {
@@ -323,7 +338,11 @@ fn long_files_are_found_and_their_tests_do_not_count() {
     assert_eq!(said("src/load/x.rs", &tested), "");
     // A module of tests in its own file ends nothing.
     let declared = format!("#[cfg(test)]\nmod tests;\n{long}");
-    assert!(said("src/load/x.rs", &declared).contains("lines before its tests"));
+    assert!(said("src/load/x.rs", &declared).contains("lines without its tests"));
+    // Nor does a function for tests: what follows it counts, and is looked at.
+    let function = "#[cfg(test)]\nfn f() {\nx.unwrap();\n}\nfn g() { y.unwrap() }";
+    let found = said("src/load/x.rs", function);
+    assert!(found.starts_with("src/load/x.rs:6: names .unwrap()") && found.lines().count() == 1, "{found}");
 }
 
 #[test]

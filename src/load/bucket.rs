@@ -196,10 +196,10 @@ fn walk(
             if !is_before(&key, bound) {
                 walk(root, &key, bound, listing)?;
             }
-        } else if let Ok(meta) = fs::metadata(entry.path()) {
-            if meta.is_file() {
-                listing.objects.push(of_file(key, &meta));
-            }
+        } else if let Ok(meta) = fs::metadata(entry.path())
+            && meta.is_file()
+        {
+            listing.objects.push(of_file(key, &meta));
         }
     }
     Ok(())
