@@ -36,6 +36,9 @@ fn glob(warehouse: &Path) -> BTreeMap<String, Vec<String>> {
     tables
 }
 
+/// The ids of every table.
+type IdsByTable = HashMap<String, HashSet<String>>;
+
 #[test]
 fn a_plain_reader_is_right_while_cells_are_replaced() {
     let dir = tempfile::tempdir().unwrap();
@@ -46,7 +49,7 @@ fn a_plain_reader_is_right_while_cells_are_replaced() {
     std::fs::create_dir_all(&warehouse).unwrap();
     let store = Store::open(warehouse.to_str().unwrap(), &[], true).unwrap();
 
-    let committed: Arc<Mutex<Arc<HashMap<String, HashSet<String>>>>> = Arc::default();
+    let committed: Arc<Mutex<Arc<IdsByTable>>> = Arc::default();
     let (done, reads) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let reader = {
         let (committed, done, reads, warehouse) = (committed.clone(), done.clone(), reads.clone(), warehouse.clone());
