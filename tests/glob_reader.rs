@@ -12,6 +12,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use support::*;
 
+/// Ids by table, each once.
+type Ids = HashMap<String, HashSet<String>>;
+
 /// Ids by table, as a glob finds them now. The list of files is taken first, as every engine does.
 fn glob(warehouse: &Path) -> BTreeMap<String, Vec<String>> {
     let mut paths = Vec::new();
@@ -46,7 +49,7 @@ fn a_plain_reader_is_right_while_cells_are_replaced() {
     std::fs::create_dir_all(&warehouse).unwrap();
     let store = Store::open(warehouse.to_str().unwrap(), &[], true).unwrap();
 
-    let committed: Arc<Mutex<Arc<HashMap<String, HashSet<String>>>>> = Arc::default();
+    let committed: Arc<Mutex<Arc<Ids>>> = Arc::default();
     let (done, reads) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let reader = {
         let (committed, done, reads, warehouse) = (committed.clone(), done.clone(), reads.clone(), warehouse.clone());
