@@ -12,6 +12,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use support::*;
 
+/// Ids by table, each once.
+type Ids = HashMap<String, HashSet<String>>;
+
 /// Ids by table, as a glob finds them now. The list of files is taken first, as every engine does.
 fn glob(warehouse: &Path) -> BTreeMap<String, Vec<String>> {
     let mut paths = Vec::new();
@@ -36,9 +39,6 @@ fn glob(warehouse: &Path) -> BTreeMap<String, Vec<String>> {
     tables
 }
 
-/// The ids of every table.
-type IdsByTable = HashMap<String, HashSet<String>>;
-
 #[test]
 fn a_plain_reader_is_right_while_cells_are_replaced() {
     let dir = tempfile::tempdir().unwrap();
@@ -49,7 +49,7 @@ fn a_plain_reader_is_right_while_cells_are_replaced() {
     std::fs::create_dir_all(&warehouse).unwrap();
     let store = Store::open(warehouse.to_str().unwrap(), &[], true).unwrap();
 
-    let committed: Arc<Mutex<Arc<IdsByTable>>> = Arc::default();
+    let committed: Arc<Mutex<Arc<Ids>>> = Arc::default();
     let (done, reads) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let reader = {
         let (committed, done, reads, warehouse) = (committed.clone(), done.clone(), reads.clone(), warehouse.clone());
