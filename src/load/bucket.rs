@@ -92,7 +92,7 @@ impl Bucket {
         match &self.place {
             Place::Folder(root) => {
                 let mut listing = Listing::default();
-                walk(root, "", bound, &mut listing)?;
+                walk(root, "", bound, &mut Vec::new(), &mut listing)?;
                 listing.objects.sort_by(|a, b| a.key.cmp(&b.key));
                 Ok(listing)
             }
@@ -170,6 +170,7 @@ fn walk(
     root: &FsPath,
     under: &str,
     bound: &(dyn Fn(&str) -> Option<QueueHour> + Sync),
+    links: &mut Vec<PathBuf>,
     listing: &mut Listing,
 ) -> Result<()> {
     let folder = root.join(under);
@@ -194,14 +195,35 @@ fn walk(
         if kind.is_dir() {
             let key = format!("{key}/");
             if !is_before(&key, bound) {
-                walk(root, &key, bound, listing)?;
+                walk(root, &key, bound, links, listing)?;
             }
-        } else if let Ok(meta) = fs::metadata(entry.path())
-            && meta.is_file()
-        {
-            listing.objects.push(of_file(key, &meta));
+        } else if let Ok(meta) = fs::metadata(entry.path()) {
+            if meta.is_file() {
+                listing.objects.push(of_file(key, &meta));
+            } else if meta.is_dir() {
+                follow(root, &format!("{key}/"), bound, links, listing)?;
+            }
         }
     }
+    Ok(())
+}
+
+/// Walks a folder that a symbolic link names, unless that leads back to where the walk came from.
+fn follow(
+    root: &FsPath,
+    key: &str,
+    bound: &(dyn Fn(&str) -> Option<QueueHour> + Sync),
+    links: &mut Vec<PathBuf>,
+    listing: &mut Listing,
+) -> Result<()> {
+    let (Ok(target), Ok(top)) = (fs::canonicalize(root.join(key)), fs::canonicalize(root)) else { return Ok(()) };
+    // What lies in the source is listed anyway, and what contains it would list it again.
+    if target.starts_with(&top) || top.starts_with(&target) || links.contains(&target) || is_before(key, bound) {
+        return Ok(());
+    }
+    links.push(target);
+    walk(root, key, bound, links, listing)?;
+    links.pop();
     Ok(())
 }
 
@@ -267,6 +289,20 @@ mod tests {
         touch(dir.path(), "fine.avro");
         let bucket = Bucket::open(dir.path().to_str().unwrap(), &[]).unwrap();
         assert_eq!(bucket.list(&|_| None).await.unwrap().objects.len(), 2);
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn linked_folders_are_followed_and_circles_are_not() {
+        let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        touch(dir.path(), "p/a.avro");
+        touch(other.path(), "b.avro");
+        std::os::unix::fs::symlink(other.path(), dir.path().join("p/linked")).unwrap();
+        std::os::unix::fs::symlink(dir.path(), dir.path().join("p/circle")).unwrap();
+        std::os::unix::fs::symlink(dir.path().join("p"), other.path().join("back")).unwrap();
+        let bucket = Bucket::open(dir.path().to_str().unwrap(), &[]).unwrap();
+        let keys: Vec<String> = bucket.list(&|_| None).await.unwrap().objects.into_iter().map(|o| o.key).collect();
+        assert_eq!(keys, ["p/a.avro", "p/linked/b.avro"]);
     }
 
     #[tokio::test]

@@ -12,6 +12,8 @@ use datafusion::datasource::{TableType, ViewTable};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::SessionState;
 use datafusion::execution::context::SessionContext;
+use datafusion::optimizer::AnalyzerRule;
+use datafusion::optimizer::analyzer::type_coercion::TypeCoercion;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -78,7 +80,10 @@ impl Relations {
         let Some(view) = self.view(name) else { return Ok(None) };
         let state = self.state.get().and_then(|state| state());
         let state = state.ok_or_else(|| DataFusionError::Internal("the session is gone".into()))?;
-        let plan = state.create_logical_plan(&view.sql).await.map_err(|e| {
+        let plan = state.create_logical_plan(&view.sql).await;
+        // Branches of a UNION agree on types only after coercion: without it a column that is NULL in the first branch
+        // would be described as having no type.
+        let plan = plan.and_then(|plan| TypeCoercion::new().analyze(plan, state.config_options())).map_err(|e| {
             let about = About { sql: &view.sql, file: Some((&view.file, 1)), tables: &self.tables };
             DataFusionError::External(Box::new(translate(e, about)))
         })?;

@@ -53,10 +53,6 @@ pub fn tables(session: &Session) -> Result<Answer> {
         snapshot.table_names(definitions).into_iter().map(|t| (t.clone(), Held::of(&snapshot, &t))).collect();
     all.sort_by_key(|(_, held)| held.rows == 0);
     let definition = |t: &str| definitions.table(t);
-    let event_type = |t: &str| {
-        let seen = snapshot.tables.get(t).and_then(|s| s.event_type.clone());
-        definition(t).map(|d| d.event_type.to_string()).or(seen)
-    };
     let channel = |t: &str| {
         let channel = definition(t)?.channel.clone();
         channel.map(|c| if c == ROW_CHANNEL { "in each row".to_string() } else { c })
@@ -70,13 +66,12 @@ pub fn tables(session: &Session) -> Result<Answer> {
     let newest = all.iter().map(|(_, h)| h.range.map(|r| super::table_provider::days(r.1)));
     let columns: Vec<(&str, ArrayRef)> = vec![
         ("table", text(&|t| Some(t.to_string()))),
-        ("event_type", text(&event_type)),
         ("channel", text(&channel)),
         ("stage", text(&|t| definition(t)?.stage.clone())),
         ("rows", count(|h| h.rows)),
         ("days", count(|h| h.days)),
         ("bytes", count(|h| h.bytes)),
-        ("newest_queue_day", Arc::new(newest.collect::<Date32Array>())),
+        ("newest_day", Arc::new(newest.collect::<Date32Array>())),
     ];
     answer(columns)
 }
@@ -99,10 +94,21 @@ pub fn list(session: &Session, width: Option<usize>) -> Result<String> {
     for (sort, heading) in [(Sort::View, "\nViews\n"), (Sort::System, "\nWhat Eddyline knows itself\n")] {
         text.push_str(heading);
         for relation in session.relations().iter().filter(|r| r.sort == sort) {
-            let _ = writeln!(text, "  {:<28} {}", relation.name, relation.meaning);
+            let line = format!("  {:<20} {}", relation.name, relation.meaning);
+            let _ = writeln!(text, "{}", cut(&line, width));
         }
     }
     Ok(text)
+}
+
+/// A line that fits the terminal.
+fn cut(line: &str, width: Option<usize>) -> String {
+    match width {
+        Some(width) if line.chars().count() > width => {
+            line.chars().take(width.saturating_sub(1)).chain(['…']).collect()
+        }
+        _ => line.to_string(),
+    }
 }
 
 /// One table or view as text: what it means, what it holds, its columns.
