@@ -38,6 +38,17 @@ async fn a_table_is_told_with_its_rows_and_columns() {
 }
 
 #[tokio::test]
+async fn every_column_of_every_view_has_a_type() {
+    let (warehouse, _) = small().await;
+    let session = warehouse.session().await;
+    for view in session.views() {
+        for column in session.columns(&view.name).await.unwrap() {
+            assert_ne!(column.kind, "null", "{}.{}", view.name, column.name);
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_statement_for_other_engines_reads_the_same_rows() {
     let dir = tempfile::tempdir().unwrap();
     let mut warehouse = Warehouse::on(Store::open(dir.path().to_str().unwrap(), &[], false).unwrap());
