@@ -88,9 +88,23 @@ fn drawn(answer: &Answer, width: Option<usize>) -> Result<String> {
     Ok(String::from_utf8_lossy(&out).into_owned())
 }
 
+/// The columns of the list a terminal has room for: names are what it is read for, so the others give way to them.
+fn fitting(all: &Answer, width: Option<usize>) -> Result<Answer> {
+    let wanted: &[&str] = match width {
+        Some(width) if width < 100 => &["table", "rows", "newest_day"],
+        Some(width) if width < 140 => &["table", "rows", "days", "bytes", "newest_day"],
+        _ => return Ok(Answer::of(all.schema.clone(), all.batches()?.collect::<Result<_>>()?)),
+    };
+    let at: Vec<usize> = wanted.iter().filter_map(|name| all.schema.index_of(name).ok()).collect();
+    let wrong = |e| Error::failed("cannot list the tables").because(e);
+    let schema = Arc::new(all.schema.project(&at).map_err(wrong)?);
+    let batches = all.batches()?.map(|batch| batch?.project(&at).map_err(wrong)).collect::<Result<_>>()?;
+    Ok(Answer::of(schema, batches))
+}
+
 /// The list of tables and views as text.
 pub fn list(session: &Session, width: Option<usize>) -> Result<String> {
-    let mut text = drawn(&tables(session)?, width)?;
+    let mut text = drawn(&fitting(&tables(session)?, width)?, width)?;
     for (sort, heading) in [(Sort::View, "\nViews\n"), (Sort::System, "\nWhat Eddyline knows itself\n")] {
         text.push_str(heading);
         for relation in session.relations().iter().filter(|r| r.sort == sort) {

@@ -14,10 +14,13 @@ async fn the_list_sums_up_each_table() {
     assert_eq!(all[0][..5], [OPEN, "email", "open", "3", "2"].map(String::from));
     assert_eq!(all[0][6], "2026-03-02");
     assert_eq!(all[105][3], "0");
-    let text = list(&session, Some(110)).unwrap();
-    // The names are what the list is read for: the longest is whole, and nothing is wider than the terminal.
-    assert!(text.contains("users_behaviors_liveactivity_pushtostarttokenchange"), "{text}");
-    assert!(text.lines().all(|l| l.chars().count() <= 110), "{text}");
+    for width in [80, 110, 160] {
+        let text = list(&session, Some(width)).unwrap();
+        // The names are what the list is read for: the longest is whole, and nothing is wider than the terminal.
+        assert!(text.contains("users_behaviors_liveactivity_pushtostarttokenchange"), "{text}");
+        assert!(text.lines().all(|l| l.chars().count() <= width), "{text}");
+    }
+    let text = list(&session, None).unwrap();
     assert!(text.contains("\nViews\n") && text.contains("system.rejects"), "{text}");
 }
 
