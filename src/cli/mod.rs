@@ -20,6 +20,9 @@ struct Cli {
     /// The configuration file; without it, eddyline.toml in the working folder when there is one
     #[arg(long, global = true, env = "EDDYLINE_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Log what happens inside on standard error, as text or json [default: nothing]
+    #[arg(long, global = true, env = "EDDYLINE_LOG", value_name = "FORMAT")]
+    log: Option<String>,
     #[command(subcommand)]
     command: Command,
 }
@@ -61,6 +64,7 @@ pub fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<()> {
     config::check_environment(&known_variables())?;
     let config = config::read(cli.config.as_deref())?;
+    log_as(cli.log.as_deref().or(config.log.as_deref()))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .worker_threads(std::thread::available_parallelism().map_or(2, |n| n.get()).max(4))
@@ -86,6 +90,19 @@ fn run(cli: Cli) -> Result<()> {
     });
     runtime.shutdown_background();
     done
+}
+
+/// Sets up logging of our own events; other crates stay silent.
+fn log_as(format: Option<&str>) -> Result<()> {
+    let Some(format) = format else { return Ok(()) };
+    let filter = tracing_subscriber::EnvFilter::new("eddyline=debug");
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let set = match format {
+        "text" => log.with_ansi(false).try_init(),
+        "json" => log.json().try_init(),
+        other => return Err(Error::usage(format!("--log: `{other}` is neither text nor json"))),
+    };
+    set.map_err(|e| Error::failed("cannot set up the log").because(e))
 }
 
 /// Every variable that is an option of some command.

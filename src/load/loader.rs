@@ -212,6 +212,7 @@ impl Loader {
         let nowhere = route(&ctx, &mut plan, &request.scope).await?;
         progress.files.store(plan.file_count() as u64, Ordering::Relaxed);
         note_plan(&plan, unreadable, report);
+        tracing::info!(listed = plan.listed, known = plan.known, files = plan.file_count(), "planned");
 
         let mut ledger = Ledger::expecting(&plan);
         ledger.nowhere(nowhere);

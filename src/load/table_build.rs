@@ -37,9 +37,12 @@ pub async fn build_table(
     days: BTreeMap<NaiveDate, DayPlan>,
 ) -> TableOutcome {
     let mut outcome = TableOutcome::default();
+    tracing::info!(table = name, days = days.len(), "building");
     if let Err(error) = work(ctx, name, event_type, days, &mut outcome).await {
+        tracing::error!(table = name, error = %error, "the table's work ended early");
         outcome.error = Some(error);
     }
+    tracing::info!(table = name, files = outcome.parts.len(), cells = outcome.written.0, "built");
     outcome
 }
 
