@@ -151,6 +151,8 @@ fn help() {
     Options:
           --config <FILE>  The configuration file; without it, eddyline.toml in the working folder when
                            there is one [env: EDDYLINE_CONFIG=]
+          --log <FORMAT>   Log what happens inside on standard error, as text or json [default: nothing]
+                           [env: EDDYLINE_LOG=]
       -h, --help           Print help
       -V, --version        Print version
     -- exit code 0
@@ -168,6 +170,8 @@ fn help() {
                                        EDDYLINE_WAREHOUSE=]
           --defs <DIR>                 A folder of table definitions laid over the built-in ones [env:
                                        EDDYLINE_DEFS=]
+          --log <FORMAT>               Log what happens inside on standard error, as text or json
+                                       [default: nothing] [env: EDDYLINE_LOG=]
           --source <URL>               The export: a folder, s3://, gs:// or az:// [env:
                                        EDDYLINE_SOURCE=]
           --from <DATE-HOUR>           Only files queued in this hour (UTC) or later: 2026-03-01-00, or
@@ -627,7 +631,7 @@ fn mistakes_in_the_configuration() {
     $ eddyline load --source export/currents
     -- stderr
     error: the environment sets EDDYLINE_WAREHAUS, which is no option
-    hint: options are EDDYLINE_COLUMNS, EDDYLINE_CONFIG, EDDYLINE_CRON, EDDYLINE_DEDUPE_WINDOW, EDDYLINE_DEFS, EDDYLINE_EVERY, EDDYLINE_JITTER, EDDYLINE_LATENESS, EDDYLINE_LOCK_WAIT, EDDYLINE_MAX_BLOCK_BYTES, EDDYLINE_MAX_FILE_BYTES, EDDYLINE_MEMORY, EDDYLINE_PREFETCH, EDDYLINE_QUERY_MEMORY, EDDYLINE_REPORT, EDDYLINE_SCHEMA_BUDGET, EDDYLINE_SOURCE, EDDYLINE_STRICT, EDDYLINE_TARGET_OBJECT_SIZE, EDDYLINE_THREADS, EDDYLINE_TYPES, EDDYLINE_VIEWS, EDDYLINE_WAREHOUSE, EDDYLINE_WORKERS
+    hint: options are EDDYLINE_COLUMNS, EDDYLINE_CONFIG, EDDYLINE_CRON, EDDYLINE_DEDUPE_WINDOW, EDDYLINE_DEFS, EDDYLINE_EVERY, EDDYLINE_JITTER, EDDYLINE_LATENESS, EDDYLINE_LOCK_WAIT, EDDYLINE_LOG, EDDYLINE_MAX_BLOCK_BYTES, EDDYLINE_MAX_FILE_BYTES, EDDYLINE_MEMORY, EDDYLINE_PREFETCH, EDDYLINE_QUERY_MEMORY, EDDYLINE_REPORT, EDDYLINE_SCHEMA_BUDGET, EDDYLINE_SOURCE, EDDYLINE_STRICT, EDDYLINE_TARGET_OBJECT_SIZE, EDDYLINE_THREADS, EDDYLINE_TYPES, EDDYLINE_VIEWS, EDDYLINE_WAREHOUSE, EDDYLINE_WORKERS
     -- exit code 2
     "#);
     shell.variables = vec![("EDDYLINE_STRICT", "yes")];
