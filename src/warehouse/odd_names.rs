@@ -3,6 +3,9 @@
 //!
 //! The form is a mark and the key's bytes as hexadecimal digits. A key that begins with the mark is put into it too,
 //! so that going back is never in doubt. Keys with a slash at either end are odd as well: the client would take it off.
+//!
+//! Azure's listings leave out the quotes that its ETags have everywhere else; they are put back here, or no listed
+//! object would ever be the version that was read or written.
 
 use bytes::Bytes;
 use object_store::path::{Path, PathPart};
@@ -20,6 +23,14 @@ pub fn escape(page: Bytes) -> Bytes {
     let mut done = 0;
     for name in (Names { text, at: 0 }) {
         let Some(raw) = text.get(name.from..name.to) else { continue };
+        if name.is_etag {
+            if !raw.is_empty() && !raw.contains(['"', '&']) {
+                out.push_str(text.get(done..name.from).unwrap_or_default());
+                let _ = write!(out, "\"{raw}\"");
+                done = name.to;
+            }
+            continue;
+        }
         let Some(key) = decoded(raw, name.percent_encoded) else { continue };
         if !is_odd(if name.is_folder { key.strip_suffix('/').unwrap_or(&key) } else { &key }) {
             continue;
@@ -73,9 +84,10 @@ struct Name {
     to: usize,
     is_folder: bool,
     percent_encoded: bool,
+    is_etag: bool,
 }
 
-/// The names in a page: what stands in `<Key>`, `<Name>` and `<Prefix>`. Text in XML holds no `<`, so a scan finds them.
+/// The names in a page: what stands in `<Key>`, `<Name>` and `<Prefix>`, and Azure's `<Etag>`. Text in XML holds no `<`, so a scan finds them.
 struct Names<'a> {
     text: &'a str,
     at: usize,
@@ -93,7 +105,7 @@ impl Iterator for Names<'_> {
             self.at = opened + 1 + closed + 1;
             let element = tag.split_ascii_whitespace().next().unwrap_or_default();
             let is_folder = match element {
-                "Key" => false,
+                "Key" | "Etag" => false,
                 "Prefix" => true,
                 "Name" => self.text.get(..opened)?.ends_with("<BlobPrefix>"),
                 _ => continue,
@@ -105,7 +117,7 @@ impl Iterator for Names<'_> {
             let to = from + self.text.get(from..)?.find('<')?;
             self.at = to;
             let percent_encoded = tag.contains("Encoded=\"true\"");
-            return Some(Name { from, to, is_folder, percent_encoded });
+            return Some(Name { from, to, is_folder, percent_encoded, is_etag: element == "Etag" });
         }
     }
 }
@@ -157,6 +169,14 @@ mod tests {
         let plain = Bytes::from_static(b"<Contents><Key>a/b</Key></Contents><Prefix></Prefix><Prefix/>");
         assert_eq!(escape(plain.clone()), plain);
         assert_eq!(escape(Bytes::from_static(b"\xff<Key>//</Key>")), Bytes::from_static(b"\xff<Key>//</Key>"));
+    }
+
+    #[test]
+    fn azure_etags_get_their_quotes() {
+        let page = Bytes::from_static(b"<Name>a//b</Name><Etag>0x8D</Etag><Etag>\"0x8E\"</Etag><Etag></Etag>");
+        let escaped = escape(page);
+        let text = std::str::from_utf8(&escaped).unwrap();
+        assert!(text.ends_with("</Name><Etag>\"0x8D\"</Etag><Etag>\"0x8E\"</Etag><Etag></Etag>"), "{text}");
     }
 
     #[test]
