@@ -2,6 +2,7 @@
 
 use super::{Damage, EventType, Format, Limits, SchemaCache, SourceFile, avro, inflate, json};
 use arrow::array::RecordBatch;
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// Metadata key of a field that says what its text is.
@@ -57,8 +58,59 @@ pub struct Decoded {
 pub fn decode(file: &SourceFile, bytes: &[u8], limits: &Limits, schemas: &SchemaCache) -> Result<Decoded, Damage> {
     let bytes = inflate::unpack(file.compression, bytes, limits)?;
     match file.format {
-        Format::Avro => avro::decode(file, &bytes, limits, schemas),
+        Format::Avro => avro::decode(file, &bytes, limits, schemas, &mut avro::Mark::default(), usize::MAX),
         Format::Json => json::decode(file, &bytes, limits),
+    }
+}
+
+/// A file decoded piece by piece, so that a large one is never in memory as columns all at once. Nothing of a damaged
+/// file may load, so all of it is decoded before the first piece is given; that one is kept, the others are decoded
+/// again. JSON comes in one piece: what a column's type is, its last record may decide.
+pub struct Pieces<'a> {
+    file: &'a SourceFile,
+    limits: &'a Limits,
+    schemas: &'a SchemaCache,
+    bytes: Cow<'a, [u8]>,
+    piece: usize,
+    first: Option<Decoded>,
+    mark: avro::Mark,
+}
+
+impl<'a> Pieces<'a> {
+    /// Pieces of about `piece` bytes of the unpacked file, and no less than a block. An error means that nothing of the
+    /// file may load.
+    pub fn of(
+        file: &'a SourceFile,
+        bytes: &'a [u8],
+        limits: &'a Limits,
+        schemas: &'a SchemaCache,
+        piece: usize,
+    ) -> Result<Pieces<'a>, Damage> {
+        let bytes = inflate::unpack(file.compression, bytes, limits)?;
+        let mut mark = avro::Mark::default();
+        let first = match file.format {
+            Format::Avro => avro::decode(file, &bytes, limits, schemas, &mut mark, piece)?,
+            Format::Json => {
+                mark.done = true;
+                json::decode(file, &bytes, limits)?
+            }
+        };
+        let mut ahead = mark;
+        while !ahead.done {
+            avro::decode(file, &bytes, limits, schemas, &mut ahead, piece)?;
+        }
+        Ok(Pieces { file, limits, schemas, bytes, piece, first: Some(first), mark })
+    }
+
+    /// The next piece. A file without records has one, empty piece.
+    pub fn next(&mut self) -> Result<Option<Decoded>, Damage> {
+        if let Some(first) = self.first.take() {
+            return Ok(Some(first));
+        }
+        if self.mark.done {
+            return Ok(None);
+        }
+        avro::decode(self.file, &self.bytes, self.limits, self.schemas, &mut self.mark, self.piece).map(Some)
     }
 }
 

@@ -20,7 +20,7 @@ mod text_column;
 
 pub use avro::SchemaCache;
 pub use damage::{Damage, Reason};
-pub use decode::{Decoded, KIND_JSON, KIND_KEY, Part, Reject, decode, peek};
+pub use decode::{Decoded, KIND_JSON, KIND_KEY, Part, Pieces, Reject, decode, peek};
 pub use event_type::EventType;
 pub use ignored::Ignored;
 pub use limits::Limits;

@@ -5,27 +5,22 @@
 
 use super::context::Context;
 use super::dedupe::Neighbours;
-use super::mix::{Admitted, Mix};
+use super::gather::Gathered;
 use super::plan::PlannedFile;
 use super::publish::{Published, check, publish, state_of};
-use super::read::{FileRead, decode, take_part};
 use super::settle::{ids_to_drop, is_committed};
-use super::watch::Progress;
 use crate::error::{Error, Kind, Result};
 use crate::table::{NewColumn, TableSchema};
-use crate::warehouse::encode::CellWriter;
+use crate::warehouse::encode::{CellWriter, EncodedCell};
 use crate::warehouse::footer::CellFile;
 use crate::warehouse::id::{IdSet, id_key};
 use crate::warehouse::stored_cell::ids_of;
 use crate::warehouse::{CellKey, CellState, Fate, StoredCell, rejects};
 use arrow::array::RecordBatch;
-use futures::StreamExt;
 use std::collections::{BTreeMap, HashMap};
 
 /// Tries to publish against other writers before giving up.
 const ATTEMPTS: usize = 8;
-/// Decoded rows are about this many times the bytes of their file.
-const SWELLS: usize = 4;
 
 /// A table while its cells are built.
 pub struct TableInWork {
@@ -108,18 +103,14 @@ async fn attempt(ctx: &Context, table: &mut TableInWork, job: &CellJob) -> Resul
     if let Some(base) = &base {
         adopt_columns(table, base);
     }
-    let mut mix = Mix::default();
-    let mut misfits = BTreeMap::new();
-    let mut parts: Vec<FilePart> = Vec::new();
-    let mut new_rejects: Vec<(String, Vec<rejects::RejectedRecord>)> = Vec::new();
+    let mut gathered = Gathered::new(base.as_ref().map_or(0, StoredCell::size));
     let mut dropped = IdSet::default();
-
     let mut to_read = job.files.clone();
     if let Some(base) = &base
         && !ctx.rebuild
     {
         for batch in base.ids()? {
-            mix.hold(ids_of(&batch?).map(id_key));
+            gathered.mix.hold(ids_of(&batch?).map(id_key));
         }
         // Another pass died after it published this, or is at work.
         if !is_committed(ctx, &job.key, &base.footer) {
@@ -128,98 +119,53 @@ async fn attempt(ctx: &Context, table: &mut TableInWork, job: &CellJob) -> Resul
         // An earlier pass got as far as publishing: those files are in, with their accounting.
         to_read.retain(|file| match held(base, file) {
             Some(part) => {
-                parts.push(part);
+                gathered.parts.push(part);
                 false
             }
             None => true,
         });
     }
-
-    let chunk_bytes = ctx.settings.chunk_bytes();
-    let base_bytes = base.as_ref().map_or(0, |b| b.size() as usize * 2 * SWELLS);
-    let mut writer: Option<CellWriter> = None;
-    // Files are fetched ahead as they are and decoded one at a time: decoded ones are several times as large.
-    let largest = to_read.iter().map(|f| f.listed.size).max().unwrap_or(0);
-    let mut fetched = futures::stream::iter(to_read)
-        .map(|file| async move {
-            let outcome = ctx.bucket.fetch(&file.listed).await;
-            (file, outcome)
-        })
-        .buffered(ctx.settings.files_ahead(largest));
-    while let Some((file, outcome)) = fetched.next().await {
-        if let Some(kind) = ctx.stop.requested() {
-            return Err(Error::new(kind, format!("stopped while building {}", job.key)));
-        }
-        Progress::add(&ctx.progress.files_done, 1);
-        let (decoded, listed) = match decode(ctx, &file, outcome?) {
-            FileRead::Decoded(decoded, listed) => (decoded, listed),
-            FileRead::Damaged(reason, listed) => {
-                parts.push(FilePart::unread(&file, listed.e_tag, listed.size, Fate::Quarantined, reason));
-                continue;
-            }
-            FileRead::Vanished => {
-                let listed = file.listed.clone();
-                parts.push(FilePart::unread(&file, listed.e_tag, listed.size, Fate::Vanished, String::new()));
-                continue;
-            }
-        };
-        let columns_before = table.joined.len();
-        let part = take_part(ctx, &mut table.schema, &mut table.joined, &file, &decoded)?;
-        if table.joined.len() > columns_before && writer.is_some() {
-            return Ok(Outcome::SchemaGrew);
-        }
-        for (column, count) in part.misfits {
-            *misfits.entry(column).or_default() += count;
-        }
-        let at = parts.len();
-        parts.push(FilePart {
-            file: CellFile {
-                key: listed.key.clone(),
-                e_tag: listed.e_tag.clone(),
-                size: listed.size,
-                read: part.read,
-                new: 0,
-                duplicates: 0,
-                rejected: part.rejects.len() as u64,
-            },
-            modified: listed.modified,
-            fate: Fate::Loaded,
-            reason: String::new(),
-            held: false,
-        });
-        if !part.rejects.is_empty() {
-            new_rejects.push((rejects::path(table.schema.table(), job.key.queue_date, &listed.key), part.rejects));
-        }
-        for batch in &part.batches {
-            mix.offer(at, batch)?;
-        }
-        if mix.waiting_bytes() + base_bytes > chunk_bytes && mix.waiting_bytes() * 4 > chunk_bytes {
-            let admitted = admit(table, &job.key, &mut mix, &mut parts).await?;
-            let writer = writer.get_or_insert_with(|| CellWriter::new(table.schema.clone(), job.key.queue_date));
-            writer.write_chunk(&admitted)?;
-        }
+    if !gathered.read(ctx, table, &job.key, to_read).await? {
+        return Ok(Outcome::SchemaGrew);
     }
-    drop(fetched);
-    let admitted = admit(table, &job.key, &mut mix, &mut parts).await?;
-    for (path, records) in &new_rejects {
+    let admitted = gathered.admit(table, &job.key).await?;
+    for (path, records) in &gathered.rejects {
         rejects::write(&ctx.store, path, records).await?;
     }
 
     let aligned = base.as_ref().is_none_or(|b| table.schema.same_as(b.schema()));
-    let new_rows = mix.admitted();
-    if base.is_some() && aligned && new_rows == 0 && dropped.is_empty() && !ctx.rebuild {
+    if base.is_some() && aligned && gathered.mix.admitted() == 0 && dropped.is_empty() && !ctx.rebuild {
         let state = base.as_ref().map(|b| state_of(ctx, table, job, b));
-        return Ok(Outcome::Done(Box::new(BuiltCell { state, written: 0, parts, misfits, ids: mix.into_ids() })));
+        return Ok(Outcome::Done(Box::new(gathered.into_cell(state, 0))));
     }
+    let Some(encoded) = encode(ctx, table, job, base.as_ref(), &mut gathered, admitted, &dropped)? else {
+        return Ok(Outcome::Done(Box::new(gathered.into_cell(None, 0))));
+    };
+    let new_rows = gathered.parts.iter().map(|p| p.file.new).sum();
+    Ok(match publish(ctx, table, job, base, encoded, new_rows).await? {
+        Published::Conflict => Outcome::Conflict,
+        Published::Cell(state, written) => Outcome::Done(Box::new(gathered.into_cell(Some(state), written))),
+    })
+}
 
+/// The cell's object: the stored rows that stay, and those admitted. `None` when there are no rows and never were.
+fn encode(
+    ctx: &Context,
+    table: &TableInWork,
+    job: &CellJob,
+    base: Option<&StoredCell>,
+    gathered: &mut Gathered,
+    admitted: Vec<RecordBatch>,
+    dropped: &IdSet,
+) -> Result<Option<EncodedCell>> {
     // A small cell is sorted as a whole; to a large one the old rows are appended in the order they have.
-    let small = writer.is_none() && base_bytes <= chunk_bytes;
-    let mut out = writer.take().unwrap_or_else(|| CellWriter::new(table.schema.clone(), job.key.queue_date));
+    let small = gathered.writer.is_none() && gathered.base_bytes <= ctx.settings.chunk_bytes();
+    let mut out = gathered.writer.take().unwrap_or_else(|| CellWriter::new(table.schema.clone(), job.key.queue_date));
     let mut left_out: HashMap<String, u64> = HashMap::new();
     let mut last_chunk = Vec::new();
-    if let Some(base) = &base {
+    if let Some(base) = base {
         for batch in base.batches()? {
-            let kept = mix.keep_of_base(&batch?, ctx.rebuild, &dropped, &mut left_out)?;
+            let kept = gathered.mix.keep_of_base(&batch?, ctx.rebuild, dropped, &mut left_out)?;
             if small {
                 last_chunk.push(kept);
             } else {
@@ -230,24 +176,16 @@ async fn attempt(ctx: &Context, table: &mut TableInWork, job: &CellJob) -> Resul
     last_chunk.extend(admitted);
     out.write_chunk(&last_chunk)?;
     let mut slots = job.slots;
-    if let Some(base) = &base {
+    if let Some(base) = base {
         slots = base.footer.slots;
         // When every row has to leave, an empty cell takes the place of the one that would count them twice.
         out.even_when_empty()?;
     }
-    let files = file_list(base.as_ref(), &parts, &left_out);
+    let files = file_list(base, &gathered.parts, &left_out);
     let expected = files.iter().map(|f| f.new).sum::<u64>();
-    let Some(encoded) = out.finish(&files, slots)? else {
-        return Ok(Outcome::Done(Box::new(BuiltCell { state: None, written: 0, parts, misfits, ids: mix.into_ids() })));
-    };
+    let Some(encoded) = out.finish(&files, slots)? else { return Ok(None) };
     check(&job.key, &encoded, expected)?;
-    let new_rows = parts.iter().map(|p| p.file.new).sum();
-    Ok(match publish(ctx, table, job, base, encoded, new_rows).await? {
-        Published::Conflict => Outcome::Conflict,
-        Published::Cell(state, written) => {
-            Outcome::Done(Box::new(BuiltCell { state: Some(state), written, parts, misfits, ids: mix.into_ids() }))
-        }
-    })
+    Ok(Some(encoded))
 }
 
 /// What to do about a cell that the log has and the store has not. Without a file to load there is nothing to spoil.
@@ -275,24 +213,6 @@ fn adopt_columns(table: &mut TableInWork, base: &StoredCell) {
             table.joined.push(column);
         }
     }
-}
-
-/// Admits what waits: rows no neighbour stores. Counts per file.
-async fn admit(
-    table: &mut TableInWork,
-    key: &CellKey,
-    mix: &mut Mix,
-    parts: &mut [FilePart],
-) -> Result<Vec<RecordBatch>> {
-    let elsewhere = table.neighbours.stored(key, &mix.waiting()).await?;
-    let Admitted { batches, counts } = mix.admit(&elsewhere)?;
-    for (at, new, duplicates) in counts {
-        if let Some(part) = parts.get_mut(at) {
-            part.file.new += new;
-            part.file.duplicates += duplicates;
-        }
-    }
-    Ok(batches)
 }
 
 fn held(base: &StoredCell, file: &PlannedFile) -> Option<FilePart> {

@@ -76,6 +76,22 @@ impl Settings {
         (self.memory / self.workers.max(1) / 8).max(1 << 20)
     }
 
+    /// Bytes of an unpacked file that are decoded at once.
+    pub fn piece_bytes(&self) -> usize {
+        // Decoded and conformed, a piece takes some four times its bytes, beside the chunk it is gathered into.
+        (self.chunk_bytes() / 2).clamp(1 << 20, 64 << 20)
+    }
+
+    /// The limits of a file, no larger than the memory allows: the file itself, its largest block and, for JSON, its
+    /// columns are held whole.
+    pub fn effective_limits(&self) -> Limits {
+        let mut limits = self.limits.clone();
+        limits.file_bytes = limits.file_bytes.min(self.memory / 4 * 3);
+        limits.block_bytes = limits.block_bytes.min(self.memory / 8);
+        limits.column_bytes = limits.column_bytes.min(self.memory / 3);
+        limits
+    }
+
     /// How many files of up to `largest` bytes to fetch ahead: [`Settings::prefetch`], or as many as fit in a chunk.
     pub fn files_ahead(&self, largest: u64) -> usize {
         let fit = self.chunk_bytes() as u64 / largest.max(1);
@@ -109,11 +125,13 @@ pub struct Context {
 
 impl Context {
     /// Waits until memory for decoding about `bytes` of files and cells is free; it is given back on drop.
-    pub(super) async fn reserve(&self, bytes: u64) -> Option<tokio::sync::SemaphorePermit<'_>> {
+    /// `largest`: the largest file among them, which is held whole.
+    pub(super) async fn reserve(&self, bytes: u64, largest: u64) -> Option<tokio::sync::SemaphorePermit<'_>> {
         /// Decoded rows and their encoding take about this many times the bytes of their files.
         const SWELLS: u64 = 6;
         // One chunk at a time is held of a large cell, beside the object being written.
-        let most = (self.settings.memory / self.settings.workers.max(1)) as u64;
+        let share = (self.settings.memory / self.settings.workers.max(1)) as u64;
+        let most = share.max(share / 2 + largest * 2);
         let mib = ((bytes * SWELLS).min(most) >> 20).clamp(1, (self.settings.memory as u64 >> 20).max(1));
         self.memory.acquire_many(mib as u32).await.ok()
     }

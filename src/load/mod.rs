@@ -4,6 +4,7 @@ mod bucket;
 mod cell_build;
 mod context;
 mod dedupe;
+mod gather;
 mod ledger;
 mod loader;
 mod look;

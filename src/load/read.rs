@@ -1,43 +1,50 @@
-//! One fetched file into the rows of one table: decode, conform.
+//! One fetched file, or a piece of it, into the rows of one table.
 
 use super::bucket::{Fetched, Listed};
 use super::context::{ColumnPolicy, Context};
 use super::plan::PlannedFile;
 use super::watch::Progress;
-use crate::currents::{self, Decoded, EventType};
+use crate::currents::{self, Damage, Decoded, EventType, Reason};
 use crate::error::{Error, Kind, Result};
 use crate::table::{NewColumn, TableSchema, conform, discover};
 use crate::warehouse::rejects::RejectedRecord;
 use arrow::array::RecordBatch;
+use bytes::Bytes;
 use std::collections::BTreeMap;
 
 /// How the reason begins of a file that the store did not let us read.
 pub const REFUSED: &str = "refused";
 
-/// What reading a file gave.
+/// What fetching a file gave.
 pub enum FileRead {
-    /// Its records, and the version that was read.
-    Decoded(Decoded, Listed),
+    /// Its bytes, and the version that was read.
+    Bytes(Bytes, Listed),
     /// Nothing of it can be trusted; why.
     Damaged(String, Listed),
     /// It is gone.
     Vanished,
 }
 
-/// Decodes a fetched file.
-pub fn decode(ctx: &Context, file: &PlannedFile, fetched: Fetched) -> FileRead {
+/// Takes a fetched file in hand.
+pub fn take_in_hand(ctx: &Context, file: &PlannedFile, fetched: Fetched) -> FileRead {
     match fetched {
         Fetched::Vanished => FileRead::Vanished,
         Fetched::Unreadable(reason) => FileRead::Damaged(format!("unreadable: {reason}"), file.listed.clone()),
         Fetched::Refused(reason) => FileRead::Damaged(format!("{REFUSED}: {reason}"), file.listed.clone()),
         Fetched::Bytes(bytes, listed) => {
             Progress::add(&ctx.progress.bytes, bytes.len() as u64);
-            match currents::decode(&file.source, &bytes, &ctx.settings.limits, &ctx.schemas) {
-                Ok(decoded) => FileRead::Decoded(decoded, listed),
-                Err(damage) => FileRead::Damaged(format!("{}: {}", damage.reason.as_str(), damage.detail), listed),
-            }
+            FileRead::Bytes(bytes, listed)
         }
     }
+}
+
+/// Why a file is damaged, as its line in the ledger says it.
+pub fn damage_text(damage: &Damage) -> String {
+    let hint = match damage.reason {
+        Reason::LimitExceeded => "; --memory, --max-file-bytes and --max-block-bytes set the limits",
+        _ => "",
+    };
+    format!("{}: {}{hint}", damage.reason.as_str(), damage.detail)
 }
 
 /// The event types a file holds, for files whose key does not say. The first is the one that accounts for strays.
@@ -55,7 +62,7 @@ pub async fn event_types_in(
             return Ok(Err(Unroutable::Damaged(format!("{REFUSED}: {reason}"), file.listed.clone())));
         }
     };
-    Ok(match currents::peek(&file.source, &bytes, &ctx.settings.limits, &ctx.schemas) {
+    Ok(match currents::peek(&file.source, &bytes, &ctx.settings.effective_limits(), &ctx.schemas) {
         Ok(types) => {
             let known: Vec<EventType> = types.into_iter().flatten().collect();
             match (known.is_empty(), file.source.event_type.clone()) {
@@ -66,7 +73,7 @@ pub async fn event_types_in(
                 }
             }
         }
-        Err(damage) => Err(Unroutable::Damaged(format!("{}: {}", damage.reason.as_str(), damage.detail), listed)),
+        Err(damage) => Err(Unroutable::Damaged(damage_text(&damage), listed)),
     })
 }
 

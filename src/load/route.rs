@@ -12,12 +12,13 @@ use futures::StreamExt;
 pub async fn route(ctx: &Context, plan: &mut Plan, scope: &Scope) -> Result<Vec<FilePart>> {
     let unrouted = std::mem::take(&mut plan.unrouted);
     let mut nowhere = Vec::new();
+    let largest = unrouted.iter().map(|f| f.listed.size).max().unwrap_or(0);
     let mut looks = futures::stream::iter(unrouted)
         .map(|file| async move {
             let types = event_types_in(ctx, &file).await;
             (file, types)
         })
-        .buffered(ctx.settings.prefetch);
+        .buffered(ctx.settings.files_ahead(largest));
     while let Some((file, types)) = looks.next().await {
         if let Some(kind) = ctx.stop.requested() {
             return Err(Error::new(kind, "stopped while looking into files"));

@@ -100,7 +100,8 @@ async fn build_days(
             let key = CellKey { table: name.to_string(), queue_date: *day, slot };
             let there = stored.get(&key).copied();
             let bytes = files.iter().map(|f| f.listed.size).sum::<u64>() + there.map_or(0, |c| c.0 * 2);
-            let _memory = ctx.reserve(bytes).await;
+            let largest = files.iter().map(|f| f.listed.size).max().unwrap_or(0);
+            let _memory = ctx.reserve(bytes, largest).await;
             let job = CellJob { key, slots: plan.slots, files };
             let built = build_cell(ctx, table, &job).await?;
             take(ctx, table, outcome, &job.key, built, false);
@@ -184,7 +185,7 @@ async fn adopt_cells(
         if *committed || built {
             continue;
         }
-        let _memory = ctx.reserve(size * 2).await;
+        let _memory = ctx.reserve(size * 2, 0).await;
         let job = CellJob { key: key.clone(), slots: 1, files: Vec::new() };
         let built = build_cell(ctx, table, &job).await?;
         take(ctx, table, outcome, key, built, false);
@@ -204,7 +205,7 @@ async fn realign(ctx: &Context, table: &mut TableInWork, name: &str, outcome: &m
         if ctx.stop.requested().is_some() || !ctx.may_realign(cell.size) {
             break;
         }
-        let _memory = ctx.reserve(cell.size * 2).await;
+        let _memory = ctx.reserve(cell.size * 2, 0).await;
         let job = CellJob { key: cell.key, slots: cell.slots, files: Vec::new() };
         let built = build_cell(ctx, table, &job).await?;
         take(ctx, table, outcome, &job.key, built, true);

@@ -66,6 +66,22 @@ impl<'a> Container<'a> {
         Ok(Container { schema, codec, sync: header.sync, cursor, blocks: 0 })
     }
 
+    /// Where the next block begins, and its number: what [`Container::go_on`] takes.
+    pub(super) fn position(&self) -> (usize, u64) {
+        (self.cursor.at, self.blocks)
+    }
+
+    /// Goes on at a position another look at the same bytes has come to.
+    pub(super) fn go_on(&mut self, (at, blocks): (usize, u64)) {
+        self.cursor.at = at;
+        self.blocks = blocks;
+    }
+
+    /// Whether no block is left.
+    pub(super) fn is_done(&self) -> bool {
+        self.cursor.left() == 0
+    }
+
     /// The next block, or `None` exactly at the end of the file.
     pub(super) fn next_block(&mut self) -> Result<Option<Block<'a>>, Damage> {
         if self.cursor.left() == 0 {

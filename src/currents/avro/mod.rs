@@ -19,19 +19,36 @@ use plan::Plan;
 use rows::Rows;
 use std::sync::Arc;
 
-/// Decodes every block of the file.
+/// How far a file is decoded.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Mark {
+    /// The next block's place and number; `None` before the first.
+    block: Option<(usize, u64)>,
+    records: u64,
+    unpacked: usize,
+    /// Whether no block is left.
+    pub(super) done: bool,
+}
+
+/// Decodes blocks from the mark on until they hold `piece` bytes unpacked, at least one, and moves the mark.
 pub(super) fn decode(
     file: &SourceFile,
     bytes: &[u8],
     limits: &Limits,
     schemas: &SchemaCache,
+    mark: &mut Mark,
+    piece: usize,
 ) -> Result<Decoded, Damage> {
     let (mut container, plan) = open(bytes, limits, schemas)?;
     let event_type = event_type(file, &plan)?;
-    let mut rows = Rows::new(&plan, limits);
+    if let Some(position) = mark.block {
+        container.go_on(position);
+    }
+    let mut rows = Rows::new(&plan, limits, mark.records);
     let mut scratch = Vec::new();
-    let mut unpacked = 0usize;
-    while let Some(block) = container.next_block()? {
+    let mut taken = 0usize;
+    while taken < piece {
+        let Some(block) = container.next_block()? else { break };
         let data = match container.codec {
             Codec::Null => block.data,
             codec => {
@@ -43,17 +60,24 @@ pub(super) fn decode(
         if data.len() > limits.block_bytes {
             return Err(block_damage(&block, inflate::Fault::TooLarge, limits));
         }
-        unpacked = unpacked.saturating_add(data.len());
-        if unpacked > limits.file_bytes {
+        taken = taken.saturating_add(data.len());
+        if mark.unpacked.saturating_add(taken) > limits.file_bytes {
             let detail = format!("the file unpacks to more than {} bytes", limits.file_bytes);
             return Err(Damage::new(Reason::LimitExceeded, detail));
         }
         rows.block(&block, data)?;
     }
-    let records = rows.records();
+    let positions = rows.positions();
+    *mark = Mark {
+        block: Some(container.position()),
+        records: positions.end,
+        unpacked: mark.unpacked.saturating_add(taken),
+        done: container.is_done(),
+    };
+    let records = positions.end - positions.start;
     let batch = rows.finish()?;
     let parts =
-        if records == 0 { Vec::new() } else { vec![Part { event_type, batch, positions: (0..records).collect() }] };
+        if records == 0 { Vec::new() } else { vec![Part { event_type, batch, positions: positions.collect() }] };
     Ok(Decoded {
         parts,
         rejects: Vec::new(),

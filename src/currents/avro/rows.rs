@@ -8,30 +8,36 @@ use super::cursor::{Cursor, Fault};
 use super::plan::{Plan, Read};
 use arrow::array::{RecordBatch, RecordBatchOptions};
 
-/// The records of one file, so far.
+/// The records of one file, or of a piece of it, so far.
 pub(super) struct Rows<'a> {
     plan: &'a Plan,
     context: Context<'a>,
     columns: Vec<Column>,
+    /// Records of the file before these.
+    before: u64,
+    /// Records of the file, with those before.
     records: u64,
     /// Whether a record reads anything at all; a record of nulls is only a count.
     reads: bool,
 }
 
 impl<'a> Rows<'a> {
-    pub(super) fn new(plan: &'a Plan, limits: &'a Limits) -> Rows<'a> {
+    /// Rows that come after `before` others of the same file.
+    pub(super) fn new(plan: &'a Plan, limits: &'a Limits, before: u64) -> Rows<'a> {
         let budget = Budget { left: limits.column_bytes };
         Rows {
             plan,
             context: Context { schema: &plan.schema, limits, budget },
             columns: plan.columns.iter().map(Column::new).collect(),
-            records: 0,
+            before,
+            records: before,
             reads: plan.columns.iter().any(|column| column.union.is_some() || column.read != Read::Null),
         }
     }
 
-    pub(super) fn records(&self) -> u64 {
-        self.records
+    /// The numbers of these records in the file.
+    pub(super) fn positions(&self) -> std::ops::Range<u64> {
+        self.before..self.records
     }
 
     /// Reads a block's records; they must use up its bytes exactly.
@@ -89,12 +95,14 @@ impl<'a> Rows<'a> {
         format!("record {record}, field `{name}`, byte {at} of the block's data: {}", fault.text())
     }
 
-    /// One batch of all records.
+    /// One batch of these records.
     pub(super) fn finish(self) -> Result<RecordBatch, Damage> {
-        let rows = usize::try_from(self.records).unwrap_or(usize::MAX);
+        let before = self.before;
+        let rows = usize::try_from(self.records - before).unwrap_or(usize::MAX);
         let mut arrays = Vec::with_capacity(self.columns.len());
         for (column, field) in self.columns.into_iter().zip(self.plan.arrow.fields()) {
             arrays.push(column.finish(rows, field.data_type()).map_err(|NotUtf8(row)| {
+                let row = before.saturating_add(u64::try_from(row).unwrap_or(u64::MAX));
                 let what = format!("record {row}, field `{}`: {}", field.name(), Fault::Utf8.text());
                 Damage::new(Reason::BadRecord, what)
             })?);

@@ -1,0 +1,191 @@
+//! What files bring to a cell: fetched ahead, decoded piece by piece, conformed, and admitted against the ids the cell
+//! has and the cells around it.
+
+use super::bucket::Fetched;
+use super::cell_build::{BuiltCell, FilePart, TableInWork};
+use super::context::Context;
+use super::mix::{Admitted, Mix};
+use super::plan::PlannedFile;
+use super::read::{FileRead, damage_text, take_in_hand, take_part};
+use super::watch::Progress;
+use crate::currents::Pieces;
+use crate::error::{Error, Result};
+use crate::warehouse::encode::CellWriter;
+use crate::warehouse::footer::CellFile;
+use crate::warehouse::rejects::{self, RejectedRecord};
+use crate::warehouse::{CellKey, CellState, Fate};
+use arrow::array::RecordBatch;
+use futures::StreamExt;
+use std::collections::BTreeMap;
+
+/// Decoded rows are about this many times the bytes of their file.
+const SWELLS: usize = 4;
+
+/// See the module.
+pub struct Gathered {
+    /// The ids of the cell, and the rows that wait to be admitted.
+    pub mix: Mix,
+    /// The files' shares.
+    pub parts: Vec<FilePart>,
+    /// Rejected records, by the object they are to be kept in.
+    pub rejects: Vec<(String, Vec<RejectedRecord>)>,
+    /// Where rows went that no longer fitted in memory.
+    pub writer: Option<CellWriter>,
+    /// Bytes the stored cell's rows may take in memory.
+    pub base_bytes: usize,
+    misfits: BTreeMap<String, u64>,
+}
+
+impl Gathered {
+    /// Nothing yet, for a cell whose stored object has so many bytes.
+    pub fn new(stored: u64) -> Gathered {
+        Gathered {
+            mix: Mix::default(),
+            parts: Vec::new(),
+            rejects: Vec::new(),
+            writer: None,
+            base_bytes: stored as usize * 2 * SWELLS,
+            misfits: BTreeMap::new(),
+        }
+    }
+
+    /// Reads files. `Ok(false)`: a file brought new columns after rows were encoded without them; begin again.
+    pub async fn read(
+        &mut self,
+        ctx: &Context,
+        table: &mut TableInWork,
+        key: &CellKey,
+        files: Vec<PlannedFile>,
+    ) -> Result<bool> {
+        // Files are fetched ahead as they are and decoded one at a time: decoded ones are several times as large.
+        let largest = files.iter().map(|f| f.listed.size).max().unwrap_or(0);
+        let mut fetched = futures::stream::iter(files)
+            .map(|file| async move {
+                let outcome = ctx.bucket.fetch(&file.listed).await;
+                (file, outcome)
+            })
+            .buffered(ctx.settings.files_ahead(largest));
+        while let Some((file, outcome)) = fetched.next().await {
+            if let Some(kind) = ctx.stop.requested() {
+                return Err(Error::new(kind, format!("stopped while building {key}")));
+            }
+            Progress::add(&ctx.progress.files_done, 1);
+            if !self.take(ctx, table, key, &file, outcome?).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    async fn take(
+        &mut self,
+        ctx: &Context,
+        table: &mut TableInWork,
+        key: &CellKey,
+        file: &PlannedFile,
+        fetched: Fetched,
+    ) -> Result<bool> {
+        let unread = |listed: &super::bucket::Listed, fate, reason| {
+            FilePart::unread(file, listed.e_tag.clone(), listed.size, fate, reason)
+        };
+        let (bytes, listed) = match take_in_hand(ctx, file, fetched) {
+            FileRead::Bytes(bytes, listed) => (bytes, listed),
+            FileRead::Damaged(reason, listed) => {
+                self.parts.push(unread(&listed, Fate::Quarantined, reason));
+                return Ok(true);
+            }
+            FileRead::Vanished => {
+                self.parts.push(unread(&file.listed, Fate::Vanished, String::new()));
+                return Ok(true);
+            }
+        };
+        let limits = ctx.settings.effective_limits();
+        let mut pieces = match Pieces::of(&file.source, &bytes, &limits, &ctx.schemas, ctx.settings.piece_bytes()) {
+            Ok(pieces) => pieces,
+            Err(damage) => {
+                self.parts.push(unread(&listed, Fate::Quarantined, damage_text(&damage)));
+                return Ok(true);
+            }
+        };
+        let at = self.parts.len();
+        self.parts.push(FilePart::loaded(&listed));
+        let mut rejected = Vec::new();
+        loop {
+            let piece = pieces.next().map_err(|damage| {
+                Error::failed(format!("{} was sound and is no longer", listed.key)).because(damage_text(&damage))
+            })?;
+            let Some(decoded) = piece else { break };
+            let columns_before = table.joined.len();
+            let part = take_part(ctx, &mut table.schema, &mut table.joined, file, &decoded)?;
+            if table.joined.len() > columns_before && self.writer.is_some() {
+                return Ok(false);
+            }
+            for (column, count) in part.misfits {
+                *self.misfits.entry(column).or_default() += count;
+            }
+            if let Some(share) = self.parts.get_mut(at) {
+                share.file.read += part.read;
+                share.file.rejected += part.rejects.len() as u64;
+            }
+            rejected.extend(part.rejects);
+            for batch in &part.batches {
+                self.mix.offer(at, batch)?;
+            }
+            self.make_room(ctx, table, key).await?;
+        }
+        if !rejected.is_empty() {
+            self.rejects.push((rejects::path(table.schema.table(), key.queue_date, &listed.key), rejected));
+        }
+        Ok(true)
+    }
+
+    /// Encodes what waits once it takes too much memory.
+    async fn make_room(&mut self, ctx: &Context, table: &mut TableInWork, key: &CellKey) -> Result<()> {
+        let (waiting, chunk) = (self.mix.waiting_bytes(), ctx.settings.chunk_bytes());
+        if waiting + self.base_bytes > chunk && waiting * 4 > chunk {
+            let admitted = self.admit(table, key).await?;
+            let writer = self.writer.get_or_insert_with(|| CellWriter::new(table.schema.clone(), key.queue_date));
+            writer.write_chunk(&admitted)?;
+        }
+        Ok(())
+    }
+
+    /// Admits what waits: rows no neighbour stores. Counts per file.
+    pub async fn admit(&mut self, table: &mut TableInWork, key: &CellKey) -> Result<Vec<RecordBatch>> {
+        let elsewhere = table.neighbours.stored(key, &self.mix.waiting()).await?;
+        let Admitted { batches, counts } = self.mix.admit(&elsewhere)?;
+        for (at, new, duplicates) in counts {
+            if let Some(part) = self.parts.get_mut(at) {
+                part.file.new += new;
+                part.file.duplicates += duplicates;
+            }
+        }
+        Ok(batches)
+    }
+
+    /// The outcome: the cell as it is in the store now, and the bytes written.
+    pub fn into_cell(self, state: Option<CellState>, written: u64) -> BuiltCell {
+        BuiltCell { state, written, parts: self.parts, misfits: self.misfits, ids: self.mix.into_ids() }
+    }
+}
+
+impl FilePart {
+    /// A file that is being read: nothing counted yet.
+    fn loaded(listed: &super::bucket::Listed) -> FilePart {
+        FilePart {
+            file: CellFile {
+                key: listed.key.clone(),
+                e_tag: listed.e_tag.clone(),
+                size: listed.size,
+                read: 0,
+                new: 0,
+                duplicates: 0,
+                rejected: 0,
+            },
+            modified: listed.modified,
+            fate: Fate::Loaded,
+            reason: String::new(),
+            held: false,
+        }
+    }
+}
