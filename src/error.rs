@@ -18,7 +18,7 @@ pub enum Kind {
     Unreachable,
     /// Another writer won and trying again did not help.
     Conflict,
-    /// A check the user asked for failed: verify, freshness, a frozen schema.
+    /// A check the user asked for failed: verify, a gap, a frozen schema.
     Check,
     /// Files are quarantined or records rejected and `--strict` was given.
     Strict,

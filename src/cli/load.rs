@@ -118,8 +118,7 @@ fn prepare(args: &LoadArgs, config: &Config, operator: &mut Operator) -> Result<
 
 /// One pass, shown while it runs and told when it ends.
 pub async fn one_pass(loader: &Loader, request: &Request, stop: &Arc<Stop>, operator: &Operator) -> Result<()> {
-    let began = Utc::now();
-    tracing::info!(full = request.full, "pass started");
+    let began = operator.begins();
     let progress = Arc::new(Progress::default());
     let shown = show(progress.clone());
     let outcome = loader.pass(request, &Utc::now, stop.clone(), progress).await;

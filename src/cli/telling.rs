@@ -71,25 +71,20 @@ struct Standing {
 }
 
 impl Operator {
-    /// One that can print what happens, for passes from `source` to `warehouse`, as far as these are known.
-    pub fn new(report: Option<&String>, source: Option<&String>, warehouse: Option<&String>) -> Result<Operator> {
-        let json = match report.map(String::as_str) {
-            None | Some("text") => false,
-            Some("json") => true,
-            Some(other) => return Err(Error::usage(format!("--report: `{other}` is neither text nor json"))),
-        };
-        let known = |address: Option<&String>| address.cloned().unwrap_or_default();
-        Ok(Operator { json, source: known(source), warehouse: known(warehouse), ..Operator::default() })
-    }
-
-    /// The same by `load`'s options.
+    /// One that can print what happens in passes from `source` to `warehouse`, as far as these are known.
     pub fn printing(
         args: &TellArgs,
         config: &Config,
         source: Option<&String>,
         warehouse: Option<&String>,
     ) -> Result<Operator> {
-        Operator::new(args.report.as_ref().or(config.report.as_ref()), source, warehouse)
+        let json = match args.report.as_ref().or(config.report.as_ref()).map(String::as_str) {
+            None | Some("text") => false,
+            Some("json") => true,
+            Some(other) => return Err(Error::usage(format!("--report: `{other}` is neither text nor json"))),
+        };
+        let known = |address: Option<&String>| address.cloned().unwrap_or_default();
+        Ok(Operator { json, source: known(source), warehouse: known(warehouse), ..Operator::default() })
     }
 
     /// Takes the other options.
@@ -115,6 +110,12 @@ impl Operator {
         self.place = Some((store, definitions));
     }
 
+    /// Notes that a pass begins; returns when.
+    pub fn begins(&self) -> DateTime<Utc> {
+        tracing::info!(source = self.source, warehouse = self.warehouse, "pass started");
+        Utc::now()
+    }
+
     /// Tells how a pass ended that began at `began`; returns the error it ends with.
     pub async fn tell(&self, began: DateTime<Utc>, outcome: Result<LoadReport>) -> Result<()> {
         let text = outcome.as_ref().ok().map(LoadReport::text);
@@ -122,7 +123,9 @@ impl Operator {
             Ok(pass) => self.judged(pass),
             Err(error) => (self.nothing(began), Some(error), None),
         };
-        let mut standing = self.look(pass.finished).await;
+        // Who asked to stop does not wait for a look at the tables.
+        let stopped = error.as_ref().is_some_and(|e| matches!(e.kind(), Kind::Interrupted | Kind::Terminated));
+        let mut standing = self.look(pass.finished, !stopped).await;
         let gaps = match (&standing.status, &standing.earlier) {
             (Some(status), _) => status.gap_alerts.clone(),
             // What cannot be looked at has not ended.
@@ -198,7 +201,7 @@ impl Operator {
     }
 
     /// Looks at the warehouse, as far as somebody wants to know. It may be what failed: each look has its time.
-    async fn look(&self, now: DateTime<Utc>) -> Standing {
+    async fn look(&self, now: DateTime<Utc>, closely: bool) -> Standing {
         const PATIENCE: std::time::Duration = std::time::Duration::from_secs(120);
         let mut standing = Standing::default();
         let Some((store, definitions)) = &self.place else { return standing };
@@ -210,7 +213,7 @@ impl Operator {
                 standing.troubles.push(e);
             }
         }
-        if standing.answers && (self.gap_alert.is_some() || self.teller.has_metrics()) {
+        if closely && standing.answers && (self.gap_alert.is_some() || self.teller.has_metrics()) {
             let opened = tokio::time::timeout(PATIENCE, Snapshot::open(store)).await;
             match opened {
                 Ok(Ok(snapshot)) => standing.status = Some(status(&snapshot, definitions, now, self.gap_alert)),
@@ -273,6 +276,7 @@ fn log(report: &PassReport) {
     }
     tracing::info!(
         exit_code = report.exit_code,
+        kind = report.kind,
         seq = pass.seq,
         seconds = report.seconds(),
         listed = c.listed,
