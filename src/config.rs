@@ -64,6 +64,12 @@ pub struct Config {
     pub report: Option<String>,
     /// `--log`
     pub log: Option<String>,
+    /// `--gap-alert`
+    pub gap_alert: Option<String>,
+    /// `--check`
+    pub check: Option<bool>,
+    /// `[tell]`
+    pub tell: Tell,
     /// `[dedupe]`
     pub dedupe: Dedupe,
     /// `[limits]`
@@ -92,6 +98,25 @@ pub struct LimitsSection {
     pub block_bytes: Option<String>,
 }
 
+/// `[tell]`: who hears how a pass ended. The addresses may be `${env:NAME}`.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tell {
+    /// `--metrics-file`
+    pub metrics_file: Option<PathBuf>,
+    /// `--push-gateway`
+    pub push_gateway: Option<String>,
+    /// `--webhook`
+    pub webhook: Option<String>,
+}
+
+/// Without the addresses: they may hold secrets.
+impl std::fmt::Debug for Tell {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tell").field("metrics_file", &self.metrics_file).finish_non_exhaustive()
+    }
+}
+
 /// Reads the named file, or `eddyline.toml` in the working folder when there is one.
 pub fn read(named: Option<&Path>) -> Result<Config> {
     let path = named.unwrap_or(Path::new(FILE));
@@ -109,9 +134,12 @@ fn parse(text: &str, name: &str) -> Result<Config> {
         Error::usage(format!("{name}:{line}: {}", without_value(e.message())))
             .hint("`eddyline help load` lists the options; the file's keys have the same names")
     })?;
-    for (key, value) in &mut config.store {
+    let told = [("push_gateway", &mut config.tell.push_gateway), ("webhook", &mut config.tell.webhook)];
+    let told = told.into_iter().filter_map(|(key, value)| Some((format!("tell.{key}"), value.as_mut()?)));
+    let stores = config.store.iter_mut().map(|(key, value)| (format!("store.{key}"), value));
+    for (key, value) in stores.chain(told) {
         *value = resolve(value).map_err(|missing| {
-            Error::usage(format!("{name}: store.{key} refers to the variable {missing}, which is not set"))
+            Error::usage(format!("{name}: {key} refers to the variable {missing}, which is not set"))
         })?;
     }
     Ok(config)
@@ -215,8 +243,13 @@ mod tests {
 
     #[test]
     fn a_value_is_never_repeated() {
-        let texts =
-            ["[store]\nazure_storage_account_key = 4711", "workers = \"4711\"", "strict = \"4711\"", "log = [4711]"];
+        let texts = [
+            "[store]\nazure_storage_account_key = 4711",
+            "workers = \"4711\"",
+            "strict = \"4711\"",
+            "log = [4711]",
+            "[tell]\nwebhook = 4711",
+        ];
         for text in texts {
             let error = parse(text, "f.toml").unwrap_err().show();
             assert!(error.contains("a value of another type, expected ") && !error.contains("4711"), "{error}");
@@ -227,6 +260,16 @@ mod tests {
     fn a_missing_secret_names_the_variable() {
         let error = parse("[store]\naws_secret_access_key = \"${env:NO_SUCH_SECRET_1}\"", "f.toml").unwrap_err();
         assert!(error.what().contains("NO_SUCH_SECRET_1"));
+        let error = parse("[tell]\nwebhook = \"${env:NO_SUCH_SECRET_2}\"", "f.toml").unwrap_err();
+        assert_eq!(error.what(), "f.toml: tell.webhook refers to the variable NO_SUCH_SECRET_2, which is not set");
+    }
+
+    #[test]
+    fn an_address_that_is_no_toml_is_not_repeated() {
+        for text in ["[tell]\nwebhook = https://h.example/4711", "[tell]\nwebhook = \"https://h.example/4711"] {
+            let error = parse(text, "f.toml").unwrap_err().show();
+            assert!(!error.contains("4711"), "{error}");
+        }
     }
 
     #[test]

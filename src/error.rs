@@ -18,7 +18,7 @@ pub enum Kind {
     Unreachable,
     /// Another writer won and trying again did not help.
     Conflict,
-    /// A check the user asked for failed: verify, freshness, a frozen schema.
+    /// A check the user asked for failed: verify, a gap, a frozen schema.
     Check,
     /// Files are quarantined or records rejected and `--strict` was given.
     Strict,
@@ -41,6 +41,21 @@ impl Kind {
             Kind::Check => 7,
             Kind::Interrupted => 130,
             Kind::Terminated => 143,
+        }
+    }
+
+    /// One word for it, as reports and logs name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Failed => "failed",
+            Kind::Usage => "usage",
+            Kind::Denied => "denied",
+            Kind::Unreachable => "unreachable",
+            Kind::Conflict => "conflict",
+            Kind::Strict => "strict",
+            Kind::Check => "check",
+            Kind::Interrupted => "interrupted",
+            Kind::Terminated => "terminated",
         }
     }
 }
@@ -100,26 +115,41 @@ impl Error {
         &self.0.what
     }
 
-    /// The error as the user sees it: `error:`, then `because:` per cause, then `hint:` lines.
-    pub fn show(&self) -> String {
-        let mut text = format!("error: {}", self.0.what);
-        let mut hints: Vec<&str> = Vec::new();
-        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(self);
+    /// The causes, outermost first: what stands on the `because:` lines.
+    pub fn causes(&self) -> Vec<String> {
+        self.chain().0
+    }
+
+    /// What the reader can do: the hints of this error and of the causes that are ours.
+    pub fn hints(&self) -> Vec<String> {
+        self.chain().1
+    }
+
+    fn chain(&self) -> (Vec<String>, Vec<String>) {
+        let (mut causes, mut hints) = (Vec::new(), self.0.hints.clone());
+        let mut cause = std::error::Error::source(self);
         let mut last = self.0.what.clone();
         while let Some(at) = cause {
-            let (line, next) = match at.downcast_ref::<Error>() {
-                Some(ours) => {
-                    hints.extend(ours.0.hints.iter().map(String::as_str));
-                    (ours.0.what.clone(), ours.0.cause.as_deref().map(|c| c as &(dyn std::error::Error + 'static)))
-                }
-                None => (at.to_string(), at.source()),
-            };
+            let line = at.to_string();
+            if let Some(ours) = at.downcast_ref::<Error>() {
+                hints.extend(ours.0.hints.iter().cloned());
+            }
             // Foreign errors like to repeat their source in their own text.
             if !last.contains(&line) {
-                let _ = write!(text, "\nbecause: {line}");
+                causes.push(line.clone());
                 last = line;
             }
-            cause = next;
+            cause = at.source();
+        }
+        (causes, hints)
+    }
+
+    /// The error as the user sees it: `error:`, then `because:` per cause, then `hint:` lines.
+    pub fn show(&self) -> String {
+        let (causes, hints) = self.chain();
+        let mut text = format!("error: {}", self.0.what);
+        for cause in causes {
+            let _ = write!(text, "\nbecause: {cause}");
         }
         for hint in hints {
             let _ = write!(text, "\nhint: {hint}");
@@ -155,5 +185,7 @@ mod tests {
              hint: run it again\nhint: free some space"
         );
         assert_eq!(outer.kind().exit_code(), 4);
+        assert_eq!(outer.causes(), ["cannot write part-00.parquet", "disk is full"]);
+        assert_eq!(outer.hints(), ["run it again", "free some space"]);
     }
 }

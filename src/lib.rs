@@ -9,4 +9,5 @@ pub mod generate;
 pub mod load;
 pub mod query;
 pub mod table;
+pub mod tell;
 pub mod warehouse;

@@ -209,8 +209,18 @@ fn help() {
                                        10m] [env: EDDYLINE_LOCK_WAIT=]
           --strict [<BOOL>]            End with exit code 6 when files are quarantined or records
                                        rejected [env: EDDYLINE_STRICT=] [possible values: true, false]
+          --gap-alert <DURATION>       Warn when an event type that always had files has had none for
+                                       this long, such as 3h [env: EDDYLINE_GAP_ALERT=]
+          --check [<BOOL>]             End with exit code 7 when there is a gap alert [env:
+                                       EDDYLINE_CHECK=] [possible values: true, false]
           --report <FORMAT>            How the pass reports: text or json [default: text] [env:
                                        EDDYLINE_REPORT=]
+          --metrics-file <FILE>        Write Prometheus metrics to this file after each pass, whole or
+                                       not at all [env: EDDYLINE_METRICS_FILE=]
+          --push-gateway <URL>         Send the metrics to this Prometheus push gateway after each pass
+                                       [env: EDDYLINE_PUSH_GATEWAY]
+          --webhook <URL>              Post JSON to this address when a pass fails or a gap alert
+                                       begins; it is never printed [env: EDDYLINE_WEBHOOK]
           --every <DURATION>           Keep running: a pass every so often, such as 15m [env:
                                        EDDYLINE_EVERY=]
           --cron <EXPRESSION>          Keep running: a pass at the moments of a cron expression in UTC,
@@ -631,7 +641,7 @@ fn mistakes_in_the_configuration() {
     $ eddyline load --source export/currents
     -- stderr
     error: the environment sets EDDYLINE_WAREHAUS, which is no option
-    hint: options are EDDYLINE_COLUMNS, EDDYLINE_CONFIG, EDDYLINE_CRON, EDDYLINE_DEDUPE_WINDOW, EDDYLINE_DEFS, EDDYLINE_EVERY, EDDYLINE_JITTER, EDDYLINE_LATENESS, EDDYLINE_LOCK_WAIT, EDDYLINE_LOG, EDDYLINE_MAX_BLOCK_BYTES, EDDYLINE_MAX_FILE_BYTES, EDDYLINE_MEMORY, EDDYLINE_PREFETCH, EDDYLINE_QUERY_MEMORY, EDDYLINE_REPORT, EDDYLINE_SCHEMA_BUDGET, EDDYLINE_SOURCE, EDDYLINE_STRICT, EDDYLINE_TARGET_OBJECT_SIZE, EDDYLINE_THREADS, EDDYLINE_TYPES, EDDYLINE_VIEWS, EDDYLINE_WAREHOUSE, EDDYLINE_WORKERS
+    hint: options are EDDYLINE_CHECK, EDDYLINE_COLUMNS, EDDYLINE_CONFIG, EDDYLINE_CRON, EDDYLINE_DEDUPE_WINDOW, EDDYLINE_DEFS, EDDYLINE_EVERY, EDDYLINE_GAP_ALERT, EDDYLINE_JITTER, EDDYLINE_LATENESS, EDDYLINE_LOCK_WAIT, EDDYLINE_LOG, EDDYLINE_MAX_BLOCK_BYTES, EDDYLINE_MAX_FILE_BYTES, EDDYLINE_MEMORY, EDDYLINE_METRICS_FILE, EDDYLINE_PREFETCH, EDDYLINE_PUSH_GATEWAY, EDDYLINE_QUERY_MEMORY, EDDYLINE_REPORT, EDDYLINE_SCHEMA_BUDGET, EDDYLINE_SOURCE, EDDYLINE_STRICT, EDDYLINE_TARGET_OBJECT_SIZE, EDDYLINE_THREADS, EDDYLINE_TYPES, EDDYLINE_VIEWS, EDDYLINE_WAREHOUSE, EDDYLINE_WEBHOOK, EDDYLINE_WORKERS
     -- exit code 2
     "#);
     shell.variables = vec![("EDDYLINE_STRICT", "yes")];
@@ -809,10 +819,10 @@ fn a_scheduler_goes_on_after_a_pass_that_failed() {
     fs::write(&broken, "{").unwrap();
     let child = start(shell.command(&format!("{LOAD} --every 1s --full")));
     let noted = || shell.run("eddyline status --warehouse w --json").stdout;
+    let latest = shell.path("w/meta/reports/latest.json");
     wait_for("the failure to be noted", || {
-        !json_files(&shell.path("w/meta"))
-            .iter()
-            .all(|f| f.starts_with(shell.path("w/meta/log")) || f.ends_with("dataset.json"))
+        let report = fs::read(&latest).ok().and_then(|text| serde_json::from_slice::<Value>(&text).ok());
+        report.is_some_and(|report| report["exit_code"] == 1)
     });
     fs::remove_file(&broken).unwrap();
     let kept: Value = serde_json::from_str(&noted()).unwrap();

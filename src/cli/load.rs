@@ -1,13 +1,13 @@
 //! `eddyline plan` and `eddyline load`: one pass, or pass after pass.
 
 use super::options::PassArgs;
-use super::print;
+use super::telling::{Operator, TellArgs};
+use super::{print, say};
 use crate::config::{self, Config};
 use crate::currents::QueueHour;
 use crate::error::{Error, Kind, Result};
 use crate::load::schedule::{When, wait_until};
-use crate::load::{LoadReport, Loader, Progress, Request, Scope, Stop, Through, bytes, count, number, plan_text};
-use crate::warehouse::last_error;
+use crate::load::{Loader, Progress, Request, Scope, Stop, Through, bytes, number, plan_text};
 use chrono::Utc;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
@@ -30,12 +30,8 @@ pub struct PlanArgs {
 pub struct LoadArgs {
     #[command(flatten)]
     pass: PassArgs,
-    /// End with exit code 6 when files are quarantined or records rejected
-    #[arg(long, env = "EDDYLINE_STRICT", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
-    strict: Option<bool>,
-    /// How the pass reports: text or json [default: text]
-    #[arg(long, env = "EDDYLINE_REPORT", value_name = "FORMAT")]
-    report: Option<String>,
+    #[command(flatten)]
+    tell: TellArgs,
     /// Keep running: a pass every so often, such as 15m
     #[arg(long, env = "EDDYLINE_EVERY", value_name = "DURATION", conflicts_with = "cron")]
     every: Option<String>,
@@ -59,14 +55,46 @@ pub async fn plan(args: PlanArgs, config: &Config) -> Result<()> {
     print(&plan_text(&plan, snapshot.files.len() as u64))
 }
 
+/// What `load` needs before its first pass.
+struct Job {
+    loader: Loader,
+    request: Request,
+    stop: Arc<Stop>,
+    when: Option<When>,
+    jitter: Duration,
+}
+
 /// Loads once, or keeps loading.
 pub async fn load(args: LoadArgs, config: &Config) -> Result<()> {
-    let json = match args.report.as_ref().or(config.report.as_ref()).map(String::as_str) {
-        None | Some("text") => false,
-        Some("json") => true,
-        Some(other) => return Err(Error::usage(format!("--report: `{other}` is neither text nor json"))),
+    let began = Utc::now();
+    let source = args.pass.source.as_ref().or(config.source.as_ref());
+    let warehouse = args.pass.place.warehouse.as_ref().or(config.warehouse.as_ref());
+    let mut operator = Operator::printing(&args.tell, config, source, warehouse)?;
+    // The operator hears of what goes wrong here, too.
+    let job = match prepare(&args, config, &mut operator) {
+        Ok(job) => job,
+        Err(error) => return operator.tell(began, Err(error)).await,
     };
-    let strict = args.strict.or(config.strict).unwrap_or(false);
+    let Some(when) = &job.when else { return one_pass(&job.loader, &job.request, &job.stop, &operator).await };
+    loop {
+        let began = Utc::now();
+        if let Err(error) = one_pass(&job.loader, &job.request, &job.stop, &operator).await {
+            match error.kind() {
+                Kind::Interrupted | Kind::Terminated | Kind::Usage => return Err(error),
+                // The scheduler's work is to try again; the error is said and kept for `status`.
+                _ => say::error(&error),
+            }
+        }
+        let next = when.next(began, Utc::now())?;
+        say::note(&format!("next pass at {}", next.format("%Y-%m-%d %H:%M:%S UTC")));
+        if wait_until(next, job.jitter, &job.stop).await {
+            return Err(stopped(&job.stop));
+        }
+    }
+}
+
+fn prepare(args: &LoadArgs, config: &Config, operator: &mut Operator) -> Result<Job> {
+    operator.set(&args.tell, config)?;
     let when = match (args.every.as_ref().or(config.every.as_ref()), args.cron.as_ref().or(config.cron.as_ref())) {
         (None, None) => None,
         (Some(every), None) => Some(When::Every(config::duration("--every", every)?)),
@@ -81,81 +109,22 @@ pub async fn load(args: LoadArgs, config: &Config) -> Result<()> {
     // A mistake in the options must not leave an empty warehouse behind.
     loader(&args.pass, config, crate::warehouse::Store::nothing())?;
     let store = args.pass.place.open(config, true)?;
-    let loader = loader(&args.pass, config, store.clone())?;
+    operator.opened(store.clone(), args.pass.place.definitions(config)?);
+    let loader = loader(&args.pass, config, store)?;
     let stop = Arc::new(Stop::default());
     listen(stop.clone())?;
-    let Some(when) = when else {
-        return one_pass(&loader, &store, &request, &stop, json, strict).await;
-    };
-    loop {
-        let began = Utc::now();
-        if let Err(error) = one_pass(&loader, &store, &request, &stop, json, strict).await {
-            match error.kind() {
-                Kind::Interrupted | Kind::Terminated | Kind::Usage => return Err(error),
-                // The scheduler's work is to try again; the error is said and kept for `status`.
-                _ => eprintln!("{}", error.show()),
-            }
-        }
-        let next = when.next(began, Utc::now())?;
-        eprintln!("next pass at {}", next.format("%Y-%m-%d %H:%M:%S UTC"));
-        if wait_until(next, jitter, &stop).await {
-            return Err(stopped(&stop));
-        }
-    }
+    Ok(Job { loader, request, stop, when, jitter })
 }
 
-/// One pass, shown while it runs and reported when it ends.
-pub async fn one_pass(
-    loader: &Loader,
-    store: &crate::warehouse::Store,
-    request: &Request,
-    stop: &Arc<Stop>,
-    json: bool,
-    strict: bool,
-) -> Result<()> {
+/// One pass, shown while it runs and told when it ends.
+pub async fn one_pass(loader: &Loader, request: &Request, stop: &Arc<Stop>, operator: &Operator) -> Result<()> {
+    let began = operator.begins();
     let progress = Arc::new(Progress::default());
     let shown = show(progress.clone());
     let outcome = loader.pass(request, &Utc::now, stop.clone(), progress).await;
     shown.abort();
     let _ = shown.await;
-    let outcome = outcome.and_then(|report| {
-        print(&if json { as_json(&report)? } else { report.text() })?;
-        judge(report, strict)
-    });
-    // Best effort: the error itself is what matters, and the store may be what failed.
-    let _ = last_error::keep(store, outcome.as_ref().err(), Utc::now()).await;
-    outcome
-}
-
-fn as_json(report: &LoadReport) -> Result<String> {
-    serde_json::to_string(report).map(|t| t + "\n").map_err(|e| Error::failed("cannot write the report").because(e))
-}
-
-/// What a finished pass means for the exit code.
-fn judge(report: LoadReport, strict: bool) -> Result<()> {
-    if let Some(error) = report.error {
-        return Err(match error.kind() {
-            Kind::Interrupted | Kind::Terminated => error.hint("what was finished is committed; run again to go on"),
-            _ => error,
-        });
-    }
-    let quarantined = report.quarantined.len() as u64 + report.still_quarantined;
-    let rejected = report.counters.rejected;
-    if quarantined == 0 && rejected == 0 {
-        return Ok(());
-    }
-    let files = if quarantined == 1 { "file is" } else { "files are" };
-    let what = match (quarantined, rejected) {
-        (0, _) => format!("{} rejected", count(rejected, "record")),
-        (_, 0) => format!("{} {files} quarantined", number(quarantined)),
-        _ => format!("{} {files} quarantined and {} rejected", number(quarantined), count(rejected, "record")),
-    };
-    if strict {
-        return Err(Error::new(Kind::Strict, what)
-            .hint("everything else is loaded; system.quarantine and system.rejects give each one's reason"));
-    }
-    eprintln!("warning: {what}");
-    Ok(())
+    operator.tell(began, outcome).await
 }
 
 fn stopped(stop: &Stop) -> Error {
@@ -235,7 +204,7 @@ fn listen(stop: Arc<Stop>) -> Result<()> {
             if stop.requested().is_some() {
                 std::process::exit(kind.exit_code().into());
             }
-            eprintln!("stopping after the file in hand; a second signal stops at once");
+            say::note("stopping after the file in hand; a second signal stops at once");
             stop.request(kind);
         }
     });
@@ -266,7 +235,11 @@ fn show(progress: Arc<Progress>) -> tokio::task::JoinHandle<()> {
             bar.set_position(at(&progress.files_done));
             bar.set_message(line.clone());
             if !terminal && ticks.is_multiple_of(50) {
-                eprintln!("{}/{} files, {line}", number(at(&progress.files_done)), number(at(&progress.files)));
+                say::note(&format!(
+                    "{}/{} files, {line}",
+                    number(at(&progress.files_done)),
+                    number(at(&progress.files))
+                ));
             }
         }
     })

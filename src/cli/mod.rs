@@ -4,8 +4,10 @@ mod generate;
 mod load;
 mod options;
 mod quickstart;
+mod say;
 mod sql;
 mod state;
+mod telling;
 
 use crate::config;
 use crate::error::{Error, Result};
@@ -55,16 +57,18 @@ pub fn main() -> ExitCode {
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{}", error.show());
+            say::error(&error);
             ExitCode::from(error.kind().exit_code())
         }
     }
 }
 
 fn run(cli: Cli) -> Result<()> {
+    let config = config::read(cli.config.as_deref());
+    // First of all, so that the log has what is wrong with the rest.
+    log_as(cli.log.as_deref().or(config.as_ref().ok().and_then(|c| c.log.as_deref())))?;
     config::check_environment(&known_variables())?;
-    let config = config::read(cli.config.as_deref())?;
-    log_as(cli.log.as_deref().or(config.log.as_deref()))?;
+    let config = config?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .worker_threads(std::thread::available_parallelism().map_or(2, |n| n.get()).max(4))
@@ -102,7 +106,11 @@ fn log_as(format: Option<&str>) -> Result<()> {
         "json" => log.json().try_init(),
         other => return Err(Error::usage(format!("--log: `{other}` is neither text nor json"))),
     };
-    set.map_err(|e| Error::failed("cannot set up the log").because(e))
+    set.map_err(|e| Error::failed("cannot set up the log").because(e))?;
+    if format == "json" {
+        say::events_only();
+    }
+    Ok(())
 }
 
 /// Every variable that is an option of some command.

@@ -3,6 +3,7 @@
 use super::generate::{FIRST_DAY, said, with_bar};
 use super::load::{loader_on, one_pass};
 use super::print;
+use super::telling::Operator;
 use crate::config::{self, Config};
 use crate::error::{Error, Result};
 use crate::generate::{Codec, Layout, Options, OutFormat, type_specs};
@@ -59,7 +60,9 @@ pub async fn run(args: Args, _: &Config) -> Result<()> {
     let store = Store::open(&warehouse.display().to_string(), &[], true)?;
     let bucket = Bucket::open(&export.display().to_string(), &[])?;
     let loader = loader_on(store.clone(), bucket, definitions.clone(), Settings::default());
-    one_pass(&loader, &store, &Request::default(), &Arc::new(Stop::default()), false, false).await?;
+    let mut operator = Operator::default();
+    operator.opened(store.clone(), definitions.clone());
+    one_pass(&loader, &Request::default(), &Arc::new(Stop::default()), &operator).await?;
 
     print(&format!("\n3. what became of the emails each campaign sent\n\n{QUESTION};\n\n"))?;
     let session = Session::open(store, definitions, query::Options::default()).await?;

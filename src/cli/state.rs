@@ -2,16 +2,17 @@
 
 use super::load::loader_on;
 use super::options::{Waiting, WarehouseArgs};
-use super::print;
+use super::telling::{gap_alert, silence};
+use super::{print, say};
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
 use crate::load::{Bucket, FullScan, Request, Settings, bytes, count, number, restate};
+use crate::tell::{Latest, latest};
 use crate::warehouse::lock::WriterLock;
 use crate::warehouse::status::{Backlog, Status};
-use crate::warehouse::{
-    Snapshot, Store, cell::TABLES, checkpoint, dataset, last_error, log, status as room, verify as checks,
-};
+use crate::warehouse::{Snapshot, Store, cell::TABLES, checkpoint, dataset, log, status as room, verify as checks};
 use chrono::Utc;
+use serde::Serialize;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -23,9 +24,28 @@ pub struct StatusArgs {
     /// The export; with it, status also says how much of it is not loaded yet
     #[arg(long, env = "EDDYLINE_SOURCE", value_name = "URL")]
     source: Option<String>,
+    /// Warn when an event type that always had files has had none for this long, such as 3h
+    #[arg(long, env = "EDDYLINE_GAP_ALERT", value_name = "DURATION")]
+    gap_alert: Option<String>,
+    /// End with exit code 7 when there is a gap alert or the last pass failed; files in quarantine alone are no failure
+    /// unless that pass had --strict
+    #[arg(long, env = "EDDYLINE_CHECK", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    check: Option<bool>,
     /// As JSON
     #[arg(long)]
     json: bool,
+}
+
+/// `status --json`: the status, and how the last pass ended.
+#[derive(Serialize)]
+struct AsJson<'a> {
+    warehouse: &'a str,
+    #[serde(flatten)]
+    status: &'a Status,
+    /// The failure of the last pass, as shown; absent when that went well.
+    last_error: Option<&'a str>,
+    /// The whole report of the last pass, with `kind` and `exit_code`; absent before the first.
+    last_pass: Option<&'a serde_json::Value>,
 }
 
 /// `eddyline verify`
@@ -76,9 +96,16 @@ async fn snapshot(store: &Store) -> Result<Snapshot> {
 pub async fn status(args: StatusArgs, config: &Config) -> Result<()> {
     let store = args.place.open(config, false)?;
     let snapshot = snapshot(&store).await?;
-    let kept = last_error::read(&store).await?;
+    let last = match latest(&store).await {
+        Ok(last) => last,
+        Err(e) => {
+            say::warning(e.what());
+            None
+        }
+    };
     let definitions = args.place.definitions(config)?;
-    let mut status = room::status(&snapshot, &definitions, Utc::now(), kept);
+    let after = gap_alert(args.gap_alert.as_ref(), config)?;
+    let mut status = room::status(&snapshot, &definitions, Utc::now(), after);
     if let Some(source) = args.source.as_ref().or(config.source.as_ref()) {
         let bucket = Bucket::open(source, &args.place.stores.options(source, config, Waiting::Person)?)?;
         let settings = Settings { full_scan: FullScan::Never, ..Settings::default() };
@@ -87,13 +114,30 @@ pub async fn status(args: StatusArgs, config: &Config) -> Result<()> {
         status.backlog = Some(Backlog { files: plan.file_count() as u64, bytes: plan.byte_count() });
     }
     if args.json {
-        let text = serde_json::to_string(&status).map_err(|e| Error::failed("cannot write the status").because(e))?;
-        return print(&(text + "\n"));
+        let shown = AsJson {
+            warehouse: store.url(),
+            status: &status,
+            last_error: last.as_ref().and_then(|l| l.error.as_deref()),
+            last_pass: last.as_ref().map(|l| &l.whole),
+        };
+        let text = serde_json::to_string(&shown).map_err(|e| Error::failed("cannot write the status").because(e))?;
+        print(&(text + "\n"))?;
+    } else {
+        print(&status_text(&status, last.as_ref(), store.url()))?;
     }
-    print(&status_text(&status, store.url()))
+    if args.check.or(config.check).unwrap_or(false) { checked(&status, last.as_ref()) } else { Ok(()) }
 }
 
-fn status_text(status: &Status, url: &str) -> String {
+/// What `--check` ends with.
+fn checked(status: &Status, last: Option<&Latest>) -> Result<()> {
+    let failed = last.filter(|l| l.failed()).map(|l| {
+        Error::new(Kind::Check, format!("the last pass failed with exit code {}", l.exit_code))
+            .hint("`eddyline status` shows its error, meta/reports/ has its report")
+    });
+    silence(&status.gap_alerts).or(failed).map_or(Ok(()), Err)
+}
+
+fn status_text(status: &Status, last: Option<&Latest>, url: &str) -> String {
     let mut out = String::new();
     let _ = writeln!(
         out,
@@ -106,8 +150,12 @@ fn status_text(status: &Status, url: &str) -> String {
     if let Some(backlog) = &status.backlog {
         let _ = writeln!(out, "backlog: {} ({}) not loaded yet", count(backlog.files, "file"), bytes(backlog.bytes));
     }
-    if let Some(error) = &status.last_error {
-        let _ = writeln!(out, "the last pass failed: {}", error.replace('\n', "\n  "));
+    if let Some((last, error)) = last.and_then(|l| Some((l, l.error.as_deref()?))) {
+        let at = last.finished.format("%Y-%m-%d %H:%M:%S UTC");
+        let _ = writeln!(out, "the last pass failed: {at}\n  {}", error.replace('\n', "\n  "));
+    }
+    for gap in &status.gap_alerts {
+        let _ = writeln!(out, "gap alert: {gap}");
     }
     for (reason, count) in &status.quarantined {
         let _ = writeln!(out, "quarantined: {} ({reason})", self::count(*count, "file"));

@@ -44,8 +44,9 @@ pub struct LoadReport {
     pub behind: u64,
     /// Things to know.
     pub warnings: Vec<String>,
-    /// What ended the pass early; what was published before it is kept and committed.
-    #[serde(serialize_with = "shown")]
+    /// What ended the pass early; what was published before it is kept and committed. Whoever reports the pass says
+    /// how it ended.
+    #[serde(skip)]
     pub error: Option<Error>,
 }
 
@@ -60,13 +61,6 @@ pub struct TableCounts {
     pub duplicates: u64,
     /// Records rejected.
     pub rejected: u64,
-}
-
-fn shown<S: serde::Serializer>(error: &Option<Error>, to: S) -> Result<S::Ok, S::Error> {
-    match error {
-        Some(error) => to.serialize_some(&error.show()),
-        None => to.serialize_none(),
-    }
 }
 
 impl LoadReport {

@@ -1,17 +1,13 @@
 //! How the warehouse is doing, from a snapshot alone: freshness, gaps, quarantine, cells behind, last loads.
 
+use super::gaps::{self, GapAlert};
 use super::log::{Fate, LoadSummary};
 use super::snapshot::Snapshot;
 use crate::currents::QueueHour;
 use crate::table::Definitions;
-use chrono::{DateTime, Duration, NaiveDate, Timelike, Utc};
+use chrono::{DateTime, Duration, Utc};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// How many days back hours without a file are looked for.
-const GAP_DAYS: i64 = 7;
-/// On how many other days an hour must have had a file for its absence to mean something.
-const USUAL: usize = 3;
 
 /// See the module.
 #[derive(Debug, Serialize)]
@@ -36,8 +32,8 @@ pub struct Status {
     pub freshness: Vec<Freshness>,
     /// The last loads, newest first.
     pub loads: Vec<LoadSummary>,
-    /// The error of the last pass, when that failed.
-    pub last_error: Option<String>,
+    /// Tables that always had files and have none any more; empty when nobody asked.
+    pub gap_alerts: Vec<GapAlert>,
     /// What the source holds and the ledger does not; filled in by who can list the source.
     pub backlog: Option<Backlog>,
 }
@@ -60,7 +56,7 @@ pub struct Freshness {
     pub rows: u64,
     /// The newest queue hour loaded.
     pub newest: Option<String>,
-    /// Hours between the newest hour and now.
+    /// Hours between the newest hour's beginning and now.
     pub hours_behind: Option<i64>,
     /// How far the listing of its prefix is done.
     pub watermark: Option<String>,
@@ -68,12 +64,12 @@ pub struct Freshness {
     pub missing_hours: Vec<String>,
 }
 
-/// The status at `now`.
+/// The status at `now`. With `gap_alert`, tables that fell silent for longer than that are looked for.
 pub fn status(
     snapshot: &Snapshot,
     definitions: &Definitions,
     now: DateTime<Utc>,
-    last_error: Option<String>,
+    gap_alert: Option<Duration>,
 ) -> Status {
     let mut hours: BTreeMap<String, BTreeSet<QueueHour>> = BTreeMap::new();
     let mut quarantined: BTreeMap<String, u64> = BTreeMap::new();
@@ -108,9 +104,9 @@ pub fn status(
             Some(Freshness {
                 rows,
                 newest: newest.map(|h| h.to_string()),
-                hours_behind: newest.map(|h| (now - moment(h)).num_hours()),
+                hours_behind: newest.map(|h| (now - gaps::start(h)).num_hours()),
                 watermark: watermarks.get(&table).map(|h| h.to_string()),
-                missing_hours: seen.map(missing).unwrap_or_default(),
+                missing_hours: seen.map(gaps::missing).unwrap_or_default(),
                 table,
             })
         })
@@ -126,54 +122,9 @@ pub fn status(
         behind: snapshot.cells_behind(definitions),
         freshness,
         loads: snapshot.loads.iter().rev().take(5).cloned().collect(),
-        last_error,
+        gap_alerts: gap_alert
+            .map(|after| hours.iter().filter_map(|(table, seen)| gaps::alert(table, seen, now, after)).collect())
+            .unwrap_or_default(),
         backlog: None,
-    }
-}
-
-fn moment(hour: QueueHour) -> DateTime<Utc> {
-    hour.date.and_hms_opt(hour.hour.into(), 0, 0).unwrap_or_default().and_utc()
-}
-
-/// Hours without a file in the last week, where at least three other days of that week, and four of five, have one at
-/// that hour of the day: rare event types miss most hours and mean nothing by it.
-fn missing(seen: &BTreeSet<QueueHour>) -> Vec<String> {
-    let (Some(first), Some(last)) = (seen.first(), seen.last()) else { return Vec::new() };
-    let from = moment(*last) - Duration::days(GAP_DAYS);
-    let days: BTreeSet<NaiveDate> = seen.iter().filter(|h| moment(**h) >= from).map(|h| h.date).collect();
-    let mut gaps = Vec::new();
-    let mut at = from.max(moment(*first));
-    while at < moment(*last) {
-        let hour = QueueHour { date: at.date_naive(), hour: at.hour() as u8 };
-        let others = days.iter().filter(|d| **d != hour.date);
-        let usual = others.clone().filter(|d| seen.contains(&QueueHour { date: **d, hour: hour.hour })).count();
-        if !seen.contains(&hour) && usual >= USUAL && usual * 5 >= others.count() * 4 {
-            gaps.push(hour.to_string());
-        }
-        at += Duration::hours(1);
-    }
-    gaps
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use chrono::Datelike;
-
-    #[test]
-    fn an_hour_that_other_days_have_is_missed_and_a_quiet_night_is_not() {
-        let mut seen = BTreeSet::new();
-        for day in 1..=5 {
-            for hour in 8..20 {
-                let date = NaiveDate::from_ymd_opt(2026, 3, day).unwrap();
-                if (day, hour) != (3, 12) {
-                    seen.insert(QueueHour { date, hour });
-                }
-            }
-        }
-        assert_eq!(missing(&seen), ["2026-03-03-12"]);
-        // Two days are no habit.
-        seen.retain(|h| h.date.day() <= 3);
-        assert!(missing(&seen).is_empty());
     }
 }
