@@ -159,7 +159,7 @@ fn a_command_with_a_mistake_is_found() {
 fn places(folder: &Path) -> (PathBuf, PathBuf) {
     let (source, warehouse) = (folder.join("currents"), folder.join("warehouse"));
     let key = format!("{}/x.avro", fixtures::hour_folder("users.messages.email.Open", "2026-03-02-00"));
-    let bytes = fixtures::encoder::file(&fixtures::open_schema(), "null", &fixtures::opens("a", 3));
+    let bytes = fixtures::encoder::file(&fixtures::open_schema(), "null", &[fixtures::opens("a", 3)]);
     fixtures::write(&source.join(key), &bytes);
     (source, warehouse)
 }
@@ -189,7 +189,7 @@ fn accepts(name: &str, text: &str) {
     assert_eq!(planned.code, 0, "{name}: {}", planned.stderr);
     // Wrong values show when a pass begins.
     let report = run(&plain, "load").ends(0).json();
-    assert_eq!(report["rows"]["new"].as_u64().or(report["counters"]["new"].as_u64()), Some(3), "{name}: {report}");
+    assert_eq!(report["counters"]["new"], 3, "{name}: {report}");
 }
 
 #[test]
@@ -385,7 +385,9 @@ impl Unit {
     fn strange(&self) -> Vec<String> {
         let known = |section: &str| -> &[&str] {
             match section {
-                "Unit" => &["Description", "Documentation", "Wants", "After", "StartLimitIntervalSec", "StartLimitBurst"],
+                "Unit" => {
+                    &["Description", "Documentation", "Wants", "After", "StartLimitIntervalSec", "StartLimitBurst"]
+                }
                 "Timer" => &["OnCalendar", "RandomizedDelaySec", "Persistent"],
                 "Install" => &["WantedBy"],
                 "Service" => SERVICE_KEYS,
@@ -494,7 +496,7 @@ fn systemd_verifies_the_units() {
     };
     assert_eq!(verify(&|text| text), "");
     assert!(verify(&|text| text.replace("ProtectClock", "ProtectClok")).contains("ProtectClok"));
-    assert!(verify(&|text| text.replace("03:15:00", "30:15:00")).contains("OnCalendar"));
+    assert!(verify(&|text| text.replace("03:15:00", "30:15:00")).contains("calendar"));
 }
 
 // ---- cron
@@ -502,7 +504,8 @@ fn systemd_verifies_the_units() {
 /// The moment of the crontab's one line, and its command.
 fn schedule_line() -> (String, String) {
     let text = recipe("crontab");
-    let is_setting = |l: &str| l.split_once('=').is_some_and(|(n, _)| n.bytes().all(|b| b.is_ascii_uppercase() || b == b'_'));
+    let is_setting =
+        |l: &str| l.split_once('=').is_some_and(|(n, _)| n.bytes().all(|b| b.is_ascii_uppercase() || b == b'_'));
     let lines: Vec<&str> = text.lines().filter(|l| !l.is_empty() && !l.starts_with('#') && !is_setting(l)).collect();
     assert_eq!(lines.len(), 1, "{lines:?}");
     // A bare % ends the command in a crontab.
@@ -534,7 +537,9 @@ fn the_crontab_runs_a_pass_and_speaks_only_of_failures() {
         let bin = Path::new(EDDYLINE).parent().unwrap();
         let mut command = Command::new("/bin/sh");
         command.arg("-c").arg(line.replace("/var/log/eddyline", arg(&logs))).env_clear();
-        command.env("PATH", set("PATH").replace("/usr/local/bin", arg(bin))).env("EDDYLINE_CONFIG", set("EDDYLINE_CONFIG"));
+        command
+            .env("PATH", set("PATH").replace("/usr/local/bin", arg(bin)))
+            .env("EDDYLINE_CONFIG", set("EDDYLINE_CONFIG"));
         finish(command)
     };
     fixtures::write(&config, local.as_bytes());
@@ -724,7 +729,8 @@ fn embedded(folder: &Path, found: &mut BTreeSet<String>) {
             embedded(&path, found);
         } else if let Ok(text) = fs::read_to_string(&path) {
             let text = text.split("#[cfg(test)]\nmod ").next().unwrap();
-            let names = text.split("include_str!(\"").chain(text.split("include_bytes!(\"")).filter(|t| t.starts_with("../"));
+            let names =
+                text.split("include_str!(\"").chain(text.split("include_bytes!(\"")).filter(|t| t.starts_with("../"));
             for name in names.filter_map(|t| t.split('"').next()) {
                 let file = fs::canonicalize(path.parent().unwrap().join(name)).unwrap();
                 let top = file.strip_prefix(fs::canonicalize(root()).unwrap()).unwrap().iter().next().unwrap();
