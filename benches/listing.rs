@@ -1,8 +1,8 @@
 //! What a listing costs: everything, and only what may be new, of a bucket with 200,000 and with 1,000,000 keys.
 //!
-//! The bucket is `tests/support/key_server.rs` on loopback, so that requests are exact and times are this machine's alone;
-//! a real store adds its latency to each request that waits for another. Every hour brings 300 keys, spread over the
-//! event types. What may be new begins 48 hours before the newest hour, which is the default `lateness`.
+//! The bucket is `tests/support/key_server.rs` on loopback, so that requests are exact and times are this machine's
+//! alone; a real store adds its latency to each request that waits for another. Every hour brings 300 keys, spread over
+//! the event types. What may be new begins 48 hours before the newest hour, which is the default `lateness`.
 //!
 //! `cargo bench --bench listing` builds everything anew with optimization; `cargo bench --profile dev --bench listing`
 //! uses what the tests have built. Numbers behind it: other sizes, such as `-- 50000`.

@@ -13,7 +13,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Every kind of failure, and what a scheduler makes of it, in the words of Kubernetes: `Count` tries again a few times,
+/// Every kind of failure, and what a scheduler makes of it, in Kubernetes' words: `Count` tries again a few times,
 /// `FailJob` fails at once, `Ignore` is no failure.
 fn verdict(kind: Kind) -> &'static str {
     match kind {
