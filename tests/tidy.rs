@@ -57,16 +57,17 @@ struct Rule {
 }
 
 /// Each room and the rooms it may name. A room that is not here is not part of the design yet.
-const ROOMS: [(&str, &[&str]); 10] = [
+const ROOMS: [(&str, &[&str]); 11] = [
     ("error", &[]),
     ("currents", &["error"]),
     ("table", &["currents", "error"]),
     ("warehouse", &["table", "currents", "error"]),
     ("load", &["warehouse", "table", "currents", "error"]),
     ("query", &["warehouse", "table", "currents", "error"]),
+    ("doctor", &["load", "warehouse", "currents", "error"]),
     ("generate", &["table", "currents", "error"]),
     ("config", &["error"]),
-    ("cli", &["config", "generate", "query", "load", "warehouse", "table", "currents", "error"]),
+    ("cli", &["config", "doctor", "generate", "query", "load", "warehouse", "table", "currents", "error"]),
     ("main", &["cli"]),
 ];
 

@@ -1,5 +1,6 @@
 //! The command line: clap lives and dies here. Rooms get plain option structs.
 
+mod doctor;
 mod generate;
 mod load;
 mod options;
@@ -45,6 +46,8 @@ enum Command {
     Status(state::StatusArgs),
     /// Check the warehouse against itself
     Verify(state::VerifyArgs),
+    /// Prove that the source and the warehouse can do what Eddyline needs, or print their policies
+    Doctor(doctor::Args),
     /// Work on the warehouse's own record of what it holds
     State(state::StateArgs),
 }
@@ -83,6 +86,7 @@ fn run(cli: Cli) -> Result<()> {
                 Command::Tables(args) => sql::tables(args, &config).await,
                 Command::Status(args) => state::status(args, &config).await,
                 Command::Verify(args) => state::verify(args, &config).await,
+                Command::Doctor(args) => doctor::run(args, &config).await,
                 Command::State(args) => state::state(args, &config).await,
             }
         });

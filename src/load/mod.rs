@@ -19,7 +19,7 @@ mod table_build;
 mod tally;
 mod watch;
 
-pub use bucket::{Bucket, Listed};
+pub use bucket::{Bucket, Fetched, Listed};
 pub use context::{ColumnPolicy, Settings};
 pub use loader::{Clock, Loader, Request};
 pub use plan::{Plan, Scope};

@@ -13,6 +13,7 @@ pub mod lock;
 pub mod log;
 pub mod object_reader;
 pub mod order;
+pub mod probe;
 pub mod rejects;
 pub mod snapshot;
 pub mod status;
