@@ -190,7 +190,30 @@ fn a_local_folder_is_examined() {
     let dir = tempfile::tempdir().unwrap();
     write(&dir.path().join("export").join(KEY), b"avro");
     fs::create_dir(dir.path().join("w")).unwrap();
-    assert_snapshot!(says(dir.path(), &["doctor", "--source", "export", "--warehouse", "w"]), @"");
+    assert_snapshot!(says(dir.path(), &["doctor", "--source", "export", "--warehouse", "w"]), @r#"
+    source export (a folder)
+      ok       list the keys  [TIME]  1 object, 1 Currents file
+      ok       read one object  [TIME]  4 B: p/event_type=users.messages.email.Open/date=2026-01-01-00/1/x.avro
+
+    warehouse w (a folder)
+      ok       list the keys  [TIME]  0 objects in meta/log
+      ok       a missing object is said to be missing  [TIME]
+      ok       a second writer is locked out  [TIME]
+      ok       create an object  [TIME]
+      ok       a second create of it is refused  [TIME]
+      ok       the clocks agree  [TIME]
+      ok       read it back  [TIME]
+      ok       read exactly this version  [TIME]
+      ok       replace exactly this version  [TIME]
+      ok       a stale replacement is refused  [TIME]
+      ok       a stale read is refused  [TIME]
+      ok       two create at once, one wins  [TIME]  5 rounds
+      ok       delete the probes  [TIME]
+
+    verdict: what Eddyline needs works here
+    -- stderr
+    -- exit code 0
+    "#);
     assert!(!dir.path().join("w/meta/doctor").exists());
     let left: Vec<_> = fs::read_dir(dir.path().join("w/meta/tmp")).unwrap().collect();
     assert!(left.is_empty(), "{left:?}");
@@ -239,7 +262,43 @@ fn mistakes_end_with_exit_code_2() {
 fn policies_need_no_network_and_no_credentials() {
     let dir = tempfile::tempdir().unwrap();
     let source = ["doctor", "--print-policy", "--source", "s3://acme/currents"];
-    assert_snapshot!(says(dir.path(), &source), @"");
+    assert_snapshot!(says(dir.path(), &source), @r#"
+    # source: s3://acme/currents (Amazon S3)
+    # encrypted with a KMS key (SSE-KMS)? Add this statement: {"Sid":"UseTheKey","Effect":"Allow","Action":["kms:Decrypt"],"Resource":"arn:aws:kms:REGION:ACCOUNT:key/KEY"}
+    # the bucket is another account's? Its bucket policy needs the same statements, each with "Principal": {"AWS": "arn:aws:iam::ACCOUNT:role/ROLE"}
+    # replace ACCOUNT, ROLE
+
+    # an IAM policy for the role or user that runs Eddyline
+    cat > eddyline-source.json <<'EOF'
+    {
+      "Version": "2012-10-17",
+      "Statement": [
+        {
+          "Sid": "List",
+          "Effect": "Allow",
+          "Action": "s3:ListBucket",
+          "Resource": "arn:aws:s3:::acme",
+          "Condition": {
+            "StringLike": {
+              "s3:prefix": "currents/*"
+            }
+          }
+        },
+        {
+          "Sid": "Read",
+          "Effect": "Allow",
+          "Action": "s3:GetObject",
+          "Resource": "arn:aws:s3:::acme/currents/*"
+        }
+      ]
+    }
+    EOF
+
+    aws iam create-policy --policy-name eddyline-source --policy-document file://eddyline-source.json
+    aws iam attach-role-policy --role-name ROLE --policy-arn arn:aws:iam::ACCOUNT:policy/eddyline-source
+    -- stderr
+    -- exit code 0
+    "#);
     let places = ["s3://acme/w", "gs://acme/w", "az://box/w", "abfss://box@acme.dfs.core.windows.net", "w"];
     for place in places {
         let args = ["doctor", "--print-policy", "--source", "/data/currents", "--warehouse", place, "--json"];
@@ -262,8 +321,9 @@ fn policies_can_be_pasted_into_a_shell() {
         use std::os::unix::fs::PermissionsExt;
         fs::set_permissions(place.join("bin").join(cloud), fs::Permissions::from_mode(0o755)).unwrap();
         let path = format!("{}:/usr/bin:/bin", arg(&place.join("bin")));
-        let ran = std::process::Command::new("sh").args(["-eu", "-c", &script]).env("PATH", path).current_dir(&place);
-        let ran = { ran }.output().unwrap();
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-eu", "-c", &script]).env("PATH", path).current_dir(&place);
+        let ran = shell.output().unwrap();
         assert!(ran.status.success(), "{script}\n{ran:?}");
         let called = fs::read_to_string(place.join("called")).unwrap();
         assert!(called.lines().count() > 8, "{called}");

@@ -46,7 +46,7 @@ enum Command {
     Status(state::StatusArgs),
     /// Check the warehouse against itself
     Verify(state::VerifyArgs),
-    /// Prove that the source and the warehouse can do what Eddyline needs, or print their policies
+    /// Prove that what Eddyline needs works in your buckets, or print policies for them
     Doctor(doctor::Args),
     /// Work on the warehouse's own record of what it holds
     State(state::StateArgs),

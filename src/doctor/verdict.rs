@@ -191,7 +191,16 @@ mod tests {
     fn text_and_json_say_the_same() {
         let findings = vec![seen(Check::List, Seen::ok("3 objects")), error(Check::Create, Need::Create, Kind::Denied)];
         let diagnosis = Diagnosis::new(None, Some("s3://acme/w".into()), findings);
-        insta::assert_snapshot!(diagnosis.text(), @"");
+        insta::assert_snapshot!(diagnosis.text(), @r#"
+        warehouse s3://acme/w (Amazon S3)
+          ok       list the keys                             12 ms  3 objects
+          FAILED   create an object                          12 ms  cannot do it
+                   because: 403 Access Denied
+                   missing permission: s3:PutObject on arn:aws:s3:::acme/w/*
+                   hint: ask for it
+
+        verdict: not allowed: s3:PutObject on arn:aws:s3:::acme/w/* (`eddyline doctor --print-policy`)
+        "#);
         let json = serde_json::to_value(&diagnosis).unwrap();
         assert_eq!(json["exit_code"], 3);
         assert_eq!(json["findings"][1]["check"], "create");

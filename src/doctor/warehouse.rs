@@ -48,11 +48,13 @@ pub async fn examine_warehouse(store: &Store, clock: Clock<'_>) -> Vec<Finding> 
         },
     };
     let writing = create(store, &probe, &plain, clock);
-    let Some(first) = chart.check(Check::Create, Need::Create, writing).await.flatten() else {
+    let Some(mut first) = chart.check(Check::Create, Need::Create, writing).await.flatten() else {
         tidy_up(&mut chart, store, &[probe, plain]).await;
         return chart.finish();
     };
-    chart.check(Check::CreateAgain, Need::Create, create_again(store, &probe)).await;
+    if let Some(Some(version)) = chart.check(Check::CreateAgain, Need::Create, create_again(store, &probe)).await {
+        first.version = version;
+    }
     chart.check(Check::Clock, Need::Read, clocks(store, &probe, &first)).await;
     if store.folder().is_none() {
         let seen = versions(&chart.place, &first.version);
@@ -140,12 +142,14 @@ async fn unconditional(store: &Store, key: &str, error: Error) -> Result<Seen> {
     }
 }
 
-async fn create_again(store: &Store, key: &str) -> Result<(Seen, ())> {
-    let seen = match store.put(key, Bytes::from_static(b"eddyline doctor, again"), PutIf::Absent).await? {
-        Put::Conflict => Seen::ok(""),
-        Put::Written(_) => Seen::failed("the store wrote over an object that was to be created", ONE_LOADER),
-    };
-    Ok((seen, ()))
+/// Gives the version that is there when the store let the second write through.
+async fn create_again(store: &Store, key: &str) -> Result<(Seen, Option<Version>)> {
+    Ok(match store.put(key, Bytes::from_static(b"eddyline doctor, again"), PutIf::Absent).await? {
+        Put::Conflict => (Seen::ok(""), None),
+        Put::Written(version) => {
+            (Seen::failed("the store wrote over an object that was to be created", ONE_LOADER), Some(version))
+        }
+    })
 }
 
 async fn clocks(store: &Store, key: &str, probe: &Probe) -> Result<(Seen, ())> {

@@ -133,6 +133,12 @@ mod tests {
             policy(Side::Source, "/data/currents", &Account::default()),
             policy(Side::Warehouse, "memory:///", &Account::default()),
         ];
-        insta::assert_snapshot!(text(&policies), @"");
+        insta::assert_snapshot!(text(&policies), @r#"
+        # source: /data/currents (a folder)
+        # the user that runs Eddyline needs to read and search it: r-x on its folders, r-- on its files
+
+        # warehouse: memory:/// (a store of no known cloud)
+        # no policy is known for this address
+        "#);
     }
 }
