@@ -3,6 +3,8 @@
 //! Every option can be a flag, an `EDDYLINE_*` variable or a key of the file; a flag wins over a variable, a variable
 //! over the file. A key nobody knows is an error that names file and line, and so is an unknown variable.
 
+mod aws_profile;
+
 use crate::error::{Error, Result};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -38,6 +40,10 @@ pub struct Config {
     pub target_object_size: Option<String>,
     /// `--lateness`
     pub lateness: Option<String>,
+    /// `--through`
+    pub through: Option<String>,
+    /// `--full-scan`
+    pub full_scan: Option<String>,
     /// `--lock-wait`
     pub lock_wait: Option<String>,
     /// `--workers`
@@ -143,12 +149,18 @@ pub fn check_environment(known: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// The options of the object stores: those of the environment that `object_store` reads, then the file's.
-pub fn store_options(config: &Config) -> Vec<(String, String)> {
+/// The options of the object stores: those of the environment that `object_store` reads, then the file's. For S3,
+/// `profile` adds the keys of the AWS profile when neither names any.
+pub fn store_options(config: &Config, profile: bool) -> Result<Vec<(String, String)>> {
     const READ: [&str; 3] = ["AWS_", "GOOGLE_", "AZURE_"];
     let ambient = std::env::vars().filter(|(name, _)| READ.iter().any(|p| name.starts_with(p)));
     let ambient = ambient.map(|(name, value)| (name.to_lowercase(), value));
-    ambient.chain(config.store.iter().map(|(k, v)| (k.to_lowercase(), v.clone()))).collect()
+    let mut options: Vec<(String, String)> =
+        ambient.chain(config.store.iter().map(|(k, v)| (k.to_lowercase(), v.clone()))).collect();
+    if profile {
+        options.extend(aws_profile::options(&options, home().as_deref())?);
+    }
+    Ok(options)
 }
 
 /// How this program was called, for commands that are shown to be copied.

@@ -1,5 +1,6 @@
 //! `eddyline doctor`.
 
+use super::options::{StoreArgs, Waiting};
 use super::print;
 use crate::config::{self, Config};
 use crate::doctor::{Account, Diagnosis, Side, examine_source, examine_warehouse, policy};
@@ -20,6 +21,8 @@ pub struct Args {
     /// Print policies that allow what Eddyline needs and no more; asks no network
     #[arg(long)]
     print_policy: bool,
+    #[command(flatten)]
+    stores: StoreArgs,
     /// As JSON
     #[arg(long)]
     json: bool,
@@ -33,9 +36,8 @@ pub async fn run(args: Args, config: &Config) -> Result<()> {
         return Err(Error::usage("neither a source nor a warehouse is named")
             .hint("give --source URL, --warehouse URL, or both; or name them in eddyline.toml"));
     }
-    let options = config::store_options(config);
     if args.print_policy {
-        let account = Account::of(&options);
+        let account = Account::of(&config::store_options(config, false)?);
         let sides = [(Side::Source, &source), (Side::Warehouse, &warehouse)];
         let policies: Vec<policy::Policy> = sides
             .into_iter()
@@ -47,8 +49,9 @@ pub async fn run(args: Args, config: &Config) -> Result<()> {
         };
     }
     // Both are opened before either is looked at: a mistyped address should not cost a minute.
-    let bucket = source.as_ref().map(|address| Bucket::open(address, &options)).transpose()?;
-    let store = warehouse.as_ref().map(|address| Store::open(address, &options, false)).transpose()?;
+    let options = |address: &str| args.stores.options(address, config, Waiting::Person);
+    let bucket = source.as_ref().map(|address| Bucket::open(address, &options(address)?)).transpose()?;
+    let store = warehouse.as_ref().map(|address| Store::open(address, &options(address)?, false)).transpose()?;
     let mut findings = Vec::new();
     if let Some(bucket) = &bucket {
         findings.extend(examine_source(bucket, &Utc::now).await);

@@ -6,7 +6,7 @@ use crate::config::{self, Config};
 use crate::currents::QueueHour;
 use crate::error::{Error, Kind, Result};
 use crate::load::schedule::{When, wait_until};
-use crate::load::{LoadReport, Loader, Progress, Request, Scope, Stop, bytes, count, number, plan_text};
+use crate::load::{LoadReport, Loader, Progress, Request, Scope, Stop, Through, bytes, count, number, plan_text};
 use crate::warehouse::last_error;
 use chrono::Utc;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -55,7 +55,7 @@ pub async fn plan(args: PlanArgs, config: &Config) -> Result<()> {
         other => other?,
     };
     let loader = loader(&args.pass, config, store)?;
-    let (snapshot, plan) = loader.plan(&request(&args.pass, config)?).await?;
+    let (snapshot, plan) = loader.plan(&request(&args.pass, config)?, Utc::now()).await?;
     print(&plan_text(&plan, snapshot.files.len() as u64))
 }
 
@@ -213,6 +213,10 @@ fn request(args: &PassArgs, config: &Config) -> Result<Request> {
             rebuild: args.rebuild,
         },
         full: args.full,
+        through: match args.through.as_ref().or(config.through.as_ref()) {
+            Some(text) => Through::parse(text)?,
+            None => Through::default(),
+        },
     })
 }
 

@@ -2,9 +2,9 @@
 
 use crate::config::{self, Config};
 use crate::error::{Error, Result};
-use crate::load::{Bucket, ColumnPolicy, Settings};
+use crate::load::{Bucket, ColumnPolicy, FullScan, Settings};
 use crate::table::Definitions;
-use crate::warehouse::Store;
+use crate::warehouse::{Store, clouds};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -17,6 +17,50 @@ pub struct WarehouseArgs {
     /// A folder of table definitions laid over the built-in ones
     #[arg(long, env = "EDDYLINE_DEFS", value_name = "DIR")]
     pub defs: Option<PathBuf>,
+    #[command(flatten)]
+    pub stores: StoreArgs,
+}
+
+/// How stores behind a network are asked.
+#[derive(clap::Args, Clone)]
+pub struct StoreArgs {
+    /// How long a request to a store is tried again [default: 3m for load, 15s for others]
+    #[arg(long, env = "EDDYLINE_RETRY_FOR", value_name = "DURATION")]
+    pub retry_for: Option<String>,
+    /// Requests to a store under way at once [default: 64]
+    #[arg(long, env = "EDDYLINE_REQUESTS", value_name = "N")]
+    pub requests: Option<usize>,
+}
+
+/// Who waits: a job has the time to sit out a store's bad minutes, a person wants to know.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Waiting {
+    /// A load.
+    Job,
+    /// Everything else.
+    Person,
+}
+
+impl StoreArgs {
+    /// The options of a store: the environment's, the file's, then the flags'.
+    pub fn options(&self, address: &str, config: &Config, who: Waiting) -> Result<Vec<(String, String)>> {
+        if let Some(unknown) = config.store.keys().find(|name| !clouds::is_option(name)) {
+            return Err(Error::usage(format!(
+                "the configuration has store.{unknown}, which is no option of any store"
+            ))
+            .hint(
+                "the names are object_store's, such as aws_region, google_service_account, azure_storage_account_name",
+            ));
+        }
+        let mut options = Vec::new();
+        if who == Waiting::Person {
+            options.push((clouds::RETRY_FOR.to_string(), "15s".to_string()));
+        }
+        options.extend(config::store_options(config, clouds::Cloud::of(address) == Some(clouds::Cloud::S3))?);
+        options.extend(self.retry_for.iter().map(|text| (clouds::RETRY_FOR.to_string(), text.clone())));
+        options.extend(self.requests.iter().map(|n| (clouds::REQUESTS.to_string(), n.to_string())));
+        Ok(options)
+    }
 }
 
 impl WarehouseArgs {
@@ -29,7 +73,10 @@ impl WarehouseArgs {
 
     /// Opens the warehouse. `create`: make a missing local folder.
     pub fn open(&self, config: &Config, create: bool) -> Result<Store> {
-        Store::open(&self.address(config)?, &config::store_options(config), create)
+        let address = self.address(config)?;
+        // Who makes a warehouse loads into it.
+        let who = if create { Waiting::Job } else { Waiting::Person };
+        Store::open(&address, &self.stores.options(&address, config, who)?, create)
     }
 
     /// The table definitions.
@@ -83,6 +130,12 @@ pub struct PassArgs {
     /// How far behind the newest hour of an event type its listing begins [default: 48h]
     #[arg(long, env = "EDDYLINE_LATENESS", value_name = "DURATION")]
     pub lateness: Option<String>,
+    /// Up to where: now; hour: hours that are over; day: queue days (UTC) that are over [default: now]
+    #[arg(long, env = "EDDYLINE_THROUGH", value_name = "EXTENT")]
+    pub through: Option<String>,
+    /// How often everything is listed without --full: never, daily, weekly or monthly [default: weekly]
+    #[arg(long, env = "EDDYLINE_FULL_SCAN", value_name = "FREQUENCY")]
+    pub full_scan: Option<String>,
     /// Memory a pass may use, about [default: 2GiB]
     #[arg(long, env = "EDDYLINE_MEMORY", value_name = "SIZE")]
     pub memory: Option<String>,
@@ -109,7 +162,7 @@ impl PassArgs {
         let address = self.source.clone().or_else(|| config.source.clone()).ok_or_else(|| {
             Error::usage("no source is named").hint("give --source URL, EDDYLINE_SOURCE, or `source` in eddyline.toml")
         })?;
-        Bucket::open(&address, &config::store_options(config))
+        Bucket::open(&address, &self.place.stores.options(&address, config, Waiting::Job)?)
     }
 
     /// How the pass behaves.
@@ -156,6 +209,9 @@ impl PassArgs {
             let lateness = config::duration("--lateness", text)?;
             settings.lateness =
                 chrono::Duration::from_std(lateness).map_err(|e| Error::usage("--lateness is too long").because(e))?;
+        }
+        if let Some(text) = self.full_scan.as_ref().or(config.full_scan.as_ref()) {
+            settings.full_scan = FullScan::parse(text)?;
         }
         settings.workers = self.workers.or(config.workers).unwrap_or(settings.workers).max(1);
         settings.prefetch = self.prefetch.or(config.prefetch).unwrap_or(settings.prefetch).max(1);

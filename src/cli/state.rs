@@ -1,11 +1,11 @@
 //! `eddyline status`, `eddyline verify` and `eddyline state rebuild`.
 
 use super::load::loader_on;
-use super::options::WarehouseArgs;
+use super::options::{Waiting, WarehouseArgs};
 use super::print;
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::error::{Error, Kind, Result};
-use crate::load::{Bucket, Request, Settings, bytes, count, number, restate};
+use crate::load::{Bucket, FullScan, Request, Settings, bytes, count, number, restate};
 use crate::warehouse::lock::WriterLock;
 use crate::warehouse::status::{Backlog, Status};
 use crate::warehouse::{
@@ -80,9 +80,10 @@ pub async fn status(args: StatusArgs, config: &Config) -> Result<()> {
     let definitions = args.place.definitions(config)?;
     let mut status = room::status(&snapshot, &definitions, Utc::now(), kept);
     if let Some(source) = args.source.as_ref().or(config.source.as_ref()) {
-        let bucket = Bucket::open(source, &config::store_options(config))?;
-        let (_, plan) =
-            loader_on(store.clone(), bucket, definitions, Settings::default()).plan(&Request::default()).await?;
+        let bucket = Bucket::open(source, &args.place.stores.options(source, config, Waiting::Person)?)?;
+        let settings = Settings { full_scan: FullScan::Never, ..Settings::default() };
+        let loader = loader_on(store.clone(), bucket, definitions, settings);
+        let (_, plan) = loader.plan(&Request::default(), Utc::now()).await?;
         status.backlog = Some(Backlog { files: plan.file_count() as u64, bytes: plan.byte_count() });
     }
     if args.json {

@@ -1,7 +1,7 @@
-//! The chart that checks are written on: runs one after the other, times each, and stops asking a store that does not
-//! answer, because every further question would take as long.
+//! The chart that checks are written on: runs one after the other, times each, and stops where every further question
+//! would end the same: nobody answers, or does not know us.
 
-use super::finding::{Check, Finding, Seen, Side, kind_of};
+use super::finding::{Check, Finding, Seen, Side};
 use super::permission::Need;
 use super::place::Place;
 use crate::error::{Error, Kind, Result};
@@ -18,13 +18,13 @@ pub struct Chart<'a> {
     side: Side,
     clock: Clock<'a>,
     patience: Duration,
-    silent: bool,
+    stopped: Option<&'static str>,
     findings: Vec<Finding>,
 }
 
 impl<'a> Chart<'a> {
     pub fn new(side: Side, address: &str, clock: Clock<'a>) -> Chart<'a> {
-        Chart { place: Place::of(address), side, clock, patience: PATIENCE, silent: false, findings: Vec::new() }
+        Chart { place: Place::of(address), side, clock, patience: PATIENCE, stopped: None, findings: Vec::new() }
     }
 
     /// Runs a check and writes down what it saw. `need` names the permission to ask for when it is refused. Gives what
@@ -35,8 +35,8 @@ impl<'a> Chart<'a> {
         need: Need,
         work: impl Future<Output = Result<(Seen, T)>>,
     ) -> Option<T> {
-        if self.silent {
-            self.skip(check, "not tried: the store does not answer");
+        if let Some(why) = self.stopped {
+            self.skip(check, &format!("not tried: {why}"));
             return None;
         }
         let began = (self.clock)();
@@ -51,8 +51,9 @@ impl<'a> Chart<'a> {
                 Some(value)
             }
             Err(error) => {
-                self.silent = kind_of(&error) == Kind::Unreachable;
-                self.findings.push(Finding::error(&self.place, self.side, check, took, need, &error));
+                let finding = Finding::error(&self.place, self.side, check, took, need, &error);
+                self.stopped = finding.stops();
+                self.findings.push(finding);
                 None
             }
         }

@@ -3,6 +3,7 @@
 use super::permission::{Need, permission};
 use super::place::Place;
 use crate::error::{Error, Kind};
+use crate::warehouse::refusal::Refusal;
 use serde::Serialize;
 use std::error::Error as _;
 
@@ -174,11 +175,10 @@ impl Finding {
         let text = error.show();
         let (story, hints) = text.split_once("\nhint: ").map_or((text.as_str(), None), |(s, h)| (s, Some(h)));
         let because = story.split_once("\nbecause: ").map(|(_, cause)| cause.replace("\nbecause: ", ": "));
-        let mut hints: Vec<String> =
-            hints.map(|h| h.split("\nhint: ").map(str::to_string).collect()).unwrap_or_default();
-        if because.as_ref().is_some_and(|b| b.contains("RequestTimeTooSkewed")) {
-            hints.push("this machine's clock is wrong: set it by NTP".to_string());
-        }
+        // To a reader of the doctor's report "ask the doctor" is no help.
+        let hints = hints.into_iter().flat_map(|h| h.split("\nhint: ")).filter(|h| !h.contains("`eddyline doctor`"));
+        let hints = hints.map(str::to_string).collect();
+        let other = because.as_deref().and_then(no_permission_mends);
         Finding {
             side,
             check,
@@ -187,10 +187,35 @@ impl Finding {
             detail: error.what().to_string(),
             because,
             hints,
-            permission: if kind == Kind::Denied { permission(place, need) } else { None },
+            permission: if kind == Kind::Denied && other.is_none() { permission(place, need) } else { None },
             kind: Some(kind),
         }
     }
+
+    /// Why every other check would end the same, where it would.
+    pub fn stops(&self) -> Option<&'static str> {
+        match self.because.as_deref().and_then(no_permission_mends) {
+            Some(Refusal::Archived) => None,
+            Some(refusal) => Some(refusal.sentence()),
+            None => (self.kind == Some(Kind::Unreachable)).then_some("it cannot be reached"),
+        }
+    }
+
+    /// What failed and why, in one line.
+    pub fn sentence(&self) -> String {
+        // Recognized causes are a sentence; others may be a page of XML.
+        match self.because.as_deref().filter(|because| because.len() < 120) {
+            Some(because) => format!("{}: {because}", self.detail),
+            None => self.detail.clone(),
+        }
+    }
+}
+
+/// The refusal an error's text tells of, where it is one that no permission mends.
+fn no_permission_mends(because: &str) -> Option<Refusal> {
+    const OTHERS: [Refusal; 5] =
+        [Refusal::NoBucket, Refusal::NoCredentials, Refusal::BadCredentials, Refusal::Clock, Refusal::Archived];
+    OTHERS.into_iter().find(|refusal| because.contains(refusal.sentence()))
 }
 
 /// The error's kind; a refusal by the file system below it is one of permission.
@@ -225,10 +250,20 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_signature_says_that_the_clock_is_wrong() {
-        let error = Error::new(Kind::Denied, "cannot list").because("<Code>RequestTimeTooSkewed</Code>".to_string());
+    fn only_a_refusal_for_want_of_a_permission_names_one() {
         let place = Place::of("s3://acme/w");
-        let finding = Finding::error(&place, Side::Source, Check::List, 5, Need::List, &error);
-        assert!(finding.hints.iter().any(|h| h.contains("clock")), "{finding:?}");
+        let found = |refusal: Refusal| {
+            let error = Error::new(refusal.kind(), "cannot list").because(refusal.sentence()).hint(refusal.hint());
+            Finding::error(&place, Side::Source, Check::List, 5, Need::List, &error)
+        };
+        let forbidden = found(Refusal::Forbidden);
+        assert!(forbidden.permission.is_some() && forbidden.stops().is_none(), "{forbidden:?}");
+        assert!(forbidden.hints.is_empty(), "{forbidden:?}");
+        for refusal in [Refusal::NoBucket, Refusal::NoCredentials, Refusal::BadCredentials, Refusal::Clock] {
+            let finding = found(refusal);
+            assert_eq!((finding.permission.as_deref(), finding.stops()), (None, Some(refusal.sentence())));
+        }
+        assert_eq!(found(Refusal::NoAnswer).stops(), Some("it cannot be reached"));
+        assert_eq!(found(Refusal::Archived).stops(), None);
     }
 }

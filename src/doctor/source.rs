@@ -7,17 +7,15 @@ use crate::currents::SourceFile;
 use crate::error::{Error, Kind, Result};
 use crate::load::{Bucket, Clock, Fetched, Listed, bytes, count, one_line};
 
-/// Keys looked at.
-const PAGE: usize = 1000;
-
 /// Checks a source.
 pub async fn examine_source(bucket: &Bucket, clock: Clock<'_>) -> Vec<Finding> {
     let mut chart = Chart::new(Side::Source, bucket.address(), clock);
     let listed = async {
-        let page = first_page(bucket).await?;
+        let page = bucket.first_page().await?.objects;
         let is_ours = |object: &&Listed| SourceFile::from_key(&object.key).is_ok();
         let ours = page.iter().filter(is_ours).count() as u64;
-        let one = page.iter().find(is_ours).or(page.first()).cloned();
+        // The newest: old exports may lie in cold storage.
+        let one = page.iter().filter(is_ours).max_by_key(|object| object.modified).or(page.first()).cloned();
         let seen = count(page.len() as u64, "object");
         let seen = match ours {
             0 => Seen::warning(
@@ -39,18 +37,16 @@ pub async fn examine_source(bucket: &Bucket, clock: Clock<'_>) -> Vec<Finding> {
     chart.finish()
 }
 
-/// What one page of a listing shows.
-async fn first_page(bucket: &Bucket) -> Result<Vec<Listed>> {
-    let mut page = bucket.list(&|_| None).await?.objects;
-    page.truncate(PAGE);
-    Ok(page)
-}
-
 async fn read_one(bucket: &Bucket, one: &Listed) -> Result<(Seen, ())> {
     let key = one_line(&one.key);
     match bucket.fetch(one).await? {
         Fetched::Bytes(read, _) => Ok((Seen::ok(format!("{}: {key}", bytes(read.len() as u64))), ())),
         Fetched::Vanished => Ok((Seen::unknown(format!("{key} is gone since it was listed: run it again")), ())),
-        Fetched::Unreadable(why) => Err(Error::new(Kind::Denied, format!("cannot read {key}")).because(why)),
+        // A folder says so of a single file.
+        Fetched::Unreadable(why) | Fetched::Refused(why) if why.contains("permission") => {
+            Err(Error::new(Kind::Denied, format!("cannot read {key}")).because(why))
+        }
+        Fetched::Refused(why) => Err(Error::new(Kind::Denied, format!("cannot read {key}")).because(why)),
+        Fetched::Unreadable(why) => Ok((Seen::warning(format!("{key}: {why}"), "a load would quarantine it"), ())),
     }
 }

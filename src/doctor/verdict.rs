@@ -111,12 +111,14 @@ fn judge(warehouse: &str, findings: &[Finding]) -> Verdict {
                 missing.push(permission);
             }
         }
-        let missing = if missing.is_empty() { "credentials".to_string() } else { missing.join("; ") };
-        return verdict(Some(Kind::Denied), format!("not allowed: {missing} (`eddyline doctor --print-policy`)"));
+        let words = match failed(Kind::Denied).find(|f| f.permission.is_none()) {
+            Some(finding) if missing.is_empty() => flat(&finding.sentence()),
+            _ => format!("not allowed: {} (`eddyline doctor --print-policy`)", missing.join("; ")),
+        };
+        return verdict(Some(Kind::Denied), words);
     }
     if let Some(finding) = failed(Kind::Unreachable).next() {
-        let side = if finding.side == Side::Source { "source" } else { "warehouse" };
-        return verdict(Some(Kind::Unreachable), format!("the {side} does not answer"));
+        return verdict(Some(Kind::Unreachable), flat(&finding.sentence()));
     }
     let broken: Vec<&Finding> = findings.iter().filter(|f| f.outcome == Outcome::Failed).collect();
     if !broken.is_empty() {

@@ -1,6 +1,7 @@
 //! What every part of a pass shares.
 
 use super::bucket::Bucket;
+use super::reach::FullScan;
 use super::watch::{Progress, Stop};
 use crate::currents::{Limits, SchemaCache};
 use crate::table::Definitions;
@@ -41,6 +42,8 @@ pub struct Settings {
     pub prefetch: usize,
     /// How far behind a prefix's newest hour its listing begins.
     pub lateness: chrono::Duration,
+    /// How often a pass lists everything by itself.
+    pub full_scan: FullScan,
     /// Log entries between checkpoints.
     pub checkpoint_every: u64,
     /// What a file may hold at most.
@@ -58,6 +61,7 @@ impl Default for Settings {
             workers: std::thread::available_parallelism().map_or(2, |n| n.get()),
             prefetch: 8,
             lateness: chrono::Duration::hours(48),
+            full_scan: FullScan::default(),
             checkpoint_every: crate::warehouse::checkpoint::EVERY,
             limits: Limits::default(),
         }

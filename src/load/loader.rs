@@ -3,7 +3,10 @@
 use super::bucket::Bucket;
 use super::context::{Context, Settings};
 use super::ledger::Ledger;
-use super::plan::{Plan, Scope, plan};
+use super::look::Look;
+use super::plan::{Plan, Scope};
+use super::reach::Through;
+use super::read::REFUSED;
 use super::report::LoadReport;
 use super::restate::restate;
 use super::route::route;
@@ -15,8 +18,10 @@ use crate::error::{Error, Kind, Result};
 use crate::table::Definitions;
 use crate::warehouse::lock::WriterLock;
 use crate::warehouse::log::{self, FORMAT};
-use crate::warehouse::{LoadSummary, LogEntry, Snapshot, Store, cell::TABLES, checkpoint, dataset};
-use chrono::{DateTime, NaiveDate, Timelike, Utc};
+use crate::warehouse::{
+    Fate, FileState, LoadSummary, LogEntry, Refusal, Snapshot, Store, cell::TABLES, checkpoint, dataset,
+};
+use chrono::{DateTime, NaiveDate, Utc};
 use futures::StreamExt;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -34,14 +39,16 @@ pub struct Request {
     pub scope: Scope,
     /// List everything, not only what may be new.
     pub full: bool,
+    /// Up to which hour, by the clock.
+    pub through: Through,
 }
 
 /// A source, a warehouse, and how to get from one to the other.
 pub struct Loader {
     store: Store,
-    bucket: Bucket,
+    pub(super) bucket: Bucket,
     definitions: Arc<Definitions>,
-    settings: Settings,
+    pub(super) settings: Settings,
     schemas: Arc<SchemaCache>,
     patience: Duration,
 }
@@ -70,11 +77,11 @@ impl Loader {
     }
 
     /// What a pass would do. Writes nothing.
-    pub async fn plan(&self, request: &Request) -> Result<(Snapshot, Plan)> {
+    pub async fn plan(&self, request: &Request, now: DateTime<Utc>) -> Result<(Snapshot, Plan)> {
         dataset::read(&self.store).await?;
         let snapshot = Snapshot::open(&self.store).await?;
-        let (plan, _) = self.list_and_plan(&snapshot, &snapshot.watermarks, request).await?;
-        Ok((snapshot, plan))
+        let look = self.look(&snapshot, &snapshot.watermarks, request, now).await?;
+        Ok((snapshot, look.plan))
     }
 
     /// Does it.
@@ -159,32 +166,6 @@ impl Loader {
         Ok(())
     }
 
-    /// The name of a prefix's watermark. How far one source is loaded says nothing of another that has the same keys.
-    fn watermark_of(&self, prefix: &str) -> String {
-        format!("{}/{prefix}", self.bucket.address().trim_end_matches('/'))
-    }
-
-    async fn list_and_plan(
-        &self,
-        snapshot: &Snapshot,
-        watermarks: &BTreeMap<String, QueueHour>,
-        request: &Request,
-    ) -> Result<(Plan, Vec<String>)> {
-        let everything = request.full || request.scope.rebuild || request.scope.retry_quarantined;
-        let from = request.scope.from;
-        let bound = |prefix: &str| -> Option<QueueHour> {
-            if everything || from.is_some() {
-                return from;
-            }
-            let newest = watermarks.get(&self.watermark_of(prefix))?;
-            let moment = newest.date.and_hms_opt(newest.hour.into(), 0, 0)? - self.settings.lateness;
-            Some(QueueHour { date: moment.date(), hour: moment.hour() as u8 })
-        };
-        let listing = self.bucket.list(&bound).await?;
-        let plan = plan(&listing.objects, snapshot, &request.scope, self.settings.target_object_size);
-        Ok((plan, listing.unreadable))
-    }
-
     async fn work(
         &self,
         snapshot: &Arc<Snapshot>,
@@ -194,7 +175,8 @@ impl Loader {
         so_far: &mut SoFar,
         report: &mut LoadReport,
     ) -> Result<Option<LogEntry>> {
-        let (mut plan, unreadable) = self.list_and_plan(snapshot, &so_far.watermarks, request).await?;
+        let Look { mut plan, listing, full, due } =
+            self.look(snapshot, &so_far.watermarks, request, report.started).await?;
         let ctx = Arc::new(Context {
             store: self.store.clone(),
             bucket: self.bucket.clone(),
@@ -211,7 +193,8 @@ impl Loader {
         });
         let nowhere = route(&ctx, &mut plan, &request.scope).await?;
         progress.files.store(plan.file_count() as u64, Ordering::Relaxed);
-        note_plan(&plan, unreadable, report);
+        note_plan(&plan, &listing, report);
+        drop(listing);
         tracing::info!(listed = plan.listed, known = plan.known, files = plan.file_count(), "planned");
 
         let mut ledger = Ledger::expecting(&plan);
@@ -227,14 +210,18 @@ impl Loader {
             report.schema_changes.extend(outcome.change);
             error = error.or(outcome.error);
         }
-        let files = ledger.files(&plan, report.started);
+        let mut files = ledger.files(&plan, report.started);
+        error = error.or(take_back_refused(&mut files, self.bucket.address()));
         note_files(&files, progress, report);
         let whole = error.is_none() && plan.partial.is_empty();
         let watermarks =
             if whole { self.watermarks(&plan, snapshot, request, report.started) } else { BTreeMap::new() };
         report.error = error;
         report.behind = behind(snapshot, &cells, &report.schema_changes, &self.definitions);
-        if files.is_empty() && cells.is_empty() && report.schema_changes.is_empty() && watermarks.is_empty() {
+        let scanned = whole && full;
+        let nothing = files.is_empty() && cells.is_empty() && report.schema_changes.is_empty();
+        // That everything was listed is worth an entry once it was due; else every pass would do it again.
+        if nothing && watermarks.is_empty() && !(scanned && due) {
             return Ok(None);
         }
         Ok(Some(LogEntry {
@@ -247,6 +234,7 @@ impl Loader {
                 source: report.source.clone(),
                 eddyline: env!("CARGO_PKG_VERSION").into(),
                 counters: report.counters.clone(),
+                full: scanned,
             },
             files,
             cells,
@@ -266,12 +254,8 @@ impl Loader {
             tables.entry(table.clone()).or_default();
         }
         // Tables without new files may have cells that still lack columns.
-        for (key, cell) in &ctx.snapshot.cells {
-            if !tables.contains_key(&key.table)
-                && cell.schema != ctx.snapshot.schema(&key.table, &ctx.definitions).fingerprint()
-            {
-                tables.entry(key.table.clone()).or_default();
-            }
+        for table in ctx.snapshot.behind_by_table(&ctx.definitions).into_keys() {
+            tables.entry(table.to_string()).or_default();
         }
         let size = |days: &BTreeMap<NaiveDate, super::plan::DayPlan>| -> u64 {
             days.values().flat_map(|d| &d.files).map(|f| f.listed.size).sum()
@@ -297,28 +281,6 @@ impl Loader {
         outcomes
     }
 
-    /// The watermarks this pass moves: only forward, only where everything up to there was looked at.
-    fn watermarks(
-        &self,
-        plan: &Plan,
-        snapshot: &Snapshot,
-        request: &Request,
-        now: DateTime<Utc>,
-    ) -> BTreeMap<String, String> {
-        if request.scope.from.is_some() {
-            return BTreeMap::new();
-        }
-        // A key with a date far ahead must not hide the hours until then.
-        let latest = QueueHour { date: now.date_naive(), hour: now.hour() as u8 };
-        plan.newest
-            .iter()
-            .filter(|(_, hour)| **hour <= latest)
-            .map(|(prefix, hour)| (self.watermark_of(prefix), *hour))
-            .filter(|(name, hour)| snapshot.watermarks.get(name).is_none_or(|old| hour > old))
-            .map(|(name, hour)| (name, hour.to_string()))
-            .collect()
-    }
-
     /// Appends the entry. `None`: another writer touched the same tables, so everything must be planned again.
     async fn commit(&self, snapshot: &Snapshot, entry: &LogEntry) -> Result<Option<Snapshot>> {
         let mut after = snapshot.clone();
@@ -336,4 +298,22 @@ impl Loader {
             after.fold(seq, theirs);
         }
     }
+}
+
+/// When the store let us read none of the files, none is at fault: they stay unknown to the ledger, and the pass fails.
+/// Single ones that are refused while others are read are quarantined.
+fn take_back_refused(files: &mut Vec<FileState>, source: &str) -> Option<Error> {
+    let refused = |file: &FileState| file.fate == Fate::Quarantined && file.reason.starts_with(REFUSED);
+    let count = files.iter().filter(|file| refused(file)).count();
+    if count == 0 || files.iter().any(|file| file.fate == Fate::Loaded) {
+        return None;
+    }
+    files.retain(|file| !refused(file));
+    let files = if count == 1 { "one file" } else { "files" };
+    let refusal = Refusal::Forbidden;
+    Some(
+        Error::new(refusal.kind(), format!("cannot read {files} in {source}, though it can be listed"))
+            .because(refusal.sentence())
+            .hint(refusal.hint()),
+    )
 }

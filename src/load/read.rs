@@ -11,6 +11,9 @@ use crate::warehouse::rejects::RejectedRecord;
 use arrow::array::RecordBatch;
 use std::collections::BTreeMap;
 
+/// How the reason begins of a file that the store did not let us read.
+pub const REFUSED: &str = "refused";
+
 /// What reading a file gave.
 pub enum FileRead {
     /// Its records, and the version that was read.
@@ -26,6 +29,7 @@ pub fn decode(ctx: &Context, file: &PlannedFile, fetched: Fetched) -> FileRead {
     match fetched {
         Fetched::Vanished => FileRead::Vanished,
         Fetched::Unreadable(reason) => FileRead::Damaged(format!("unreadable: {reason}"), file.listed.clone()),
+        Fetched::Refused(reason) => FileRead::Damaged(format!("{REFUSED}: {reason}"), file.listed.clone()),
         Fetched::Bytes(bytes, listed) => {
             Progress::add(&ctx.progress.bytes, bytes.len() as u64);
             match currents::decode(&file.source, &bytes, &ctx.settings.limits, &ctx.schemas) {
@@ -46,6 +50,9 @@ pub async fn event_types_in(
         Fetched::Vanished => return Ok(Err(Unroutable::Vanished)),
         Fetched::Unreadable(reason) => {
             return Ok(Err(Unroutable::Damaged(format!("unreadable: {reason}"), file.listed.clone())));
+        }
+        Fetched::Refused(reason) => {
+            return Ok(Err(Unroutable::Damaged(format!("{REFUSED}: {reason}"), file.listed.clone())));
         }
     };
     Ok(match currents::peek(&file.source, &bytes, &ctx.settings.limits, &ctx.schemas) {

@@ -1,15 +1,17 @@
 //! Counts what a pass does into its report.
 
+use super::bucket::Listing;
 use super::plan::Plan;
 use super::report::LoadReport;
 use super::table_build::TableOutcome;
 use super::watch::Progress;
 use crate::table::Definitions;
 use crate::warehouse::{CellState, Counters, Fate, FileState, SchemaChange, Snapshot};
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
 /// What was listed and left aside.
-pub fn note_plan(plan: &Plan, unreadable: Vec<String>, report: &mut LoadReport) {
+pub fn note_plan(plan: &Plan, listing: &Listing, report: &mut LoadReport) {
     report.known = plan.known;
     report.still_quarantined = plan.still_quarantined;
     report.counters.listed = plan.listed;
@@ -17,10 +19,12 @@ pub fn note_plan(plan: &Plan, unreadable: Vec<String>, report: &mut LoadReport) 
         report.counters.ignored.insert(reason.to_string(), *count);
         report.ignored_examples.insert(reason.to_string(), example.clone());
     }
-    if let Some(first) = unreadable.first() {
-        let reason = "names that are no UTF-8".to_string();
-        report.ignored_examples.insert(reason.clone(), first.clone());
-        report.counters.ignored.insert(reason, unreadable.len() as u64);
+    let aside = [("unaskable_key", &listing.unaskable), ("folder_of_another_export", &listing.passed_over)];
+    for (reason, keys) in aside {
+        if let Some(first) = keys.first() {
+            report.ignored_examples.insert(reason.to_string(), first.clone());
+            report.counters.ignored.insert(reason.to_string(), keys.len() as u64);
+        }
     }
 }
 
@@ -64,14 +68,23 @@ pub fn note_files(files: &[FileState], progress: &Progress, report: &mut LoadRep
     }
 }
 
-/// How many cells lack columns their table has once the pass is committed.
+/// How many cells lack columns their table has once the pass is committed. Only the tables it touched are looked at
+/// anew.
 pub fn behind(snapshot: &Snapshot, cells: &[CellState], changes: &[SchemaChange], definitions: &Definitions) -> u64 {
-    let mut after = Snapshot { cells: snapshot.cells.clone(), tables: snapshot.tables.clone(), ..Snapshot::default() };
+    let touched = cells.iter().map(|c| c.key.table.as_str()).chain(changes.iter().map(|c| c.table.as_str()));
+    let touched: BTreeSet<&str> = touched.collect();
+    let mut after = Snapshot::default();
+    for table in &touched {
+        after.cells.extend(snapshot.cells_of(table).map(|c| (c.key.clone(), c.clone())));
+        after.tables.extend(snapshot.tables.get(*table).map(|t| (table.to_string(), t.clone())));
+    }
     for cell in cells {
         after.cells.insert(cell.key.clone(), cell.clone());
     }
     for change in changes {
         after.tables.entry(change.table.clone()).or_default().discovered.extend(change.columns.iter().cloned());
     }
-    after.cells_behind(definitions)
+    let before = snapshot.behind_by_table(definitions);
+    let untouched: u64 = before.iter().filter(|(table, _)| !touched.contains(*table)).map(|(_, cells)| cells).sum();
+    untouched + after.cells_behind(definitions)
 }

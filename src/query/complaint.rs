@@ -2,7 +2,7 @@
 
 use super::nearest::nearest;
 use crate::error::{Error, Kind};
-use crate::warehouse::store::store_error;
+use crate::warehouse::refusal::{Refusal, kind_of};
 use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
 use datafusion::sql::sqlparser::parser::ParserError;
@@ -26,8 +26,11 @@ pub fn translate(error: DataFusionError, about: About<'_>) -> Error {
         Err(error) => error,
     };
     if let Some(store) = in_chain::<object_store::Error>(&error) {
-        let kind = store_error("", copy_kind(store)).kind();
-        return Error::new(kind, "cannot read the warehouse").because(plain(&error));
+        let what = "cannot read the warehouse";
+        return match Refusal::of(store) {
+            Some(refusal) => Error::new(refusal.kind(), what).because(refusal.sentence()).hint(refusal.hint()),
+            None => Error::new(kind_of(store), what).because(plain(&error)),
+        };
     }
     let root = error.find_root();
     match root {
@@ -64,19 +67,6 @@ fn in_chain<T: std::error::Error + 'static>(error: &DataFusionError) -> Option<&
         at = error.source();
     }
     None
-}
-
-/// Only what decides the exit code; the text is taken from the whole chain.
-fn copy_kind(error: &object_store::Error) -> object_store::Error {
-    use object_store::Error as E;
-    let (path, source) = (String::new(), String::new());
-    match error {
-        E::PermissionDenied { .. } => E::PermissionDenied { path, source: source.into() },
-        E::Unauthenticated { .. } => E::Unauthenticated { path, source: source.into() },
-        E::Precondition { .. } => E::Precondition { path, source: source.into() },
-        E::Generic { store, .. } => E::Generic { store, source: source.into() },
-        _ => E::NotFound { path, source: source.into() },
-    }
 }
 
 /// The text without DataFusion's names for kinds of errors.

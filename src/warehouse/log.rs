@@ -171,6 +171,9 @@ pub struct LoadSummary {
     pub eddyline: String,
     /// Its counters.
     pub counters: Counters,
+    /// Whether it listed everything, so that nothing in long past hours escaped it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub full: bool,
 }
 
 /// One log entry.
@@ -231,17 +234,25 @@ pub async fn read_entry(store: &Store, seq: u64) -> Result<LogEntry> {
 
 /// Creates the entry `seq`. `Ok(false)`: another writer has that number.
 pub async fn append(store: &Store, seq: u64, entry: &LogEntry) -> Result<bool> {
+    /// Everything is published when this is written: worth more than one attempt.
+    const ATTEMPTS: usize = 3;
     let path = entry_path(seq);
-    let bytes = serde_json::to_vec(entry).map_err(|e| Error::failed(format!("cannot write {path}")).because(e))?;
-    match store.put(&path, bytes.into(), PutIf::Absent).await {
-        Ok(Put::Written(_)) => Ok(true),
-        Ok(Put::Conflict) => is_ours(store, seq, entry).await,
-        // The outcome of a failed create is unknown: it may be there.
-        Err(e) => match is_ours(store, seq, entry).await {
-            Ok(true) => Ok(true),
-            _ => Err(e),
-        },
+    let bytes: bytes::Bytes =
+        serde_json::to_vec(entry).map_err(|e| Error::failed(format!("cannot write {path}")).because(e))?.into();
+    let mut failed = None;
+    for _ in 0..ATTEMPTS {
+        match store.put(&path, bytes.clone(), PutIf::Absent).await {
+            Ok(Put::Written(_)) => return Ok(true),
+            Ok(Put::Conflict) => return is_ours(store, seq, entry).await,
+            // The outcome of a failed create is unknown: it may be there.
+            Err(e) => match store.get(&path).await {
+                Ok(Some(_)) => return is_ours(store, seq, entry).await,
+                Ok(None) => failed = Some(e),
+                Err(_) => return Err(e),
+            },
+        }
     }
+    Err(failed.unwrap_or_else(|| Error::failed(format!("cannot write {path}"))))
 }
 
 async fn is_ours(store: &Store, seq: u64, entry: &LogEntry) -> Result<bool> {

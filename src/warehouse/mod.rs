@@ -3,6 +3,7 @@
 
 pub mod cell;
 pub mod checkpoint;
+pub mod clouds;
 pub mod dataset;
 pub mod encode;
 pub mod footer;
@@ -12,19 +13,24 @@ pub mod local_disk;
 pub mod lock;
 pub mod log;
 pub mod object_reader;
+pub mod odd_names;
 pub mod order;
 pub mod probe;
+pub mod refusal;
 pub mod rejects;
 pub mod snapshot;
 pub mod status;
 pub mod store;
 pub mod stored_cell;
 pub mod verify;
+pub mod wire;
 
 pub use cell::CellKey;
 pub use id::{IdSet, id_key};
 pub use log::{CellState, Counters, Fate, FileState, LoadSummary, LogEntry, SchemaChange};
 pub use object_reader::ObjectReader;
+pub use refusal::Refusal;
 pub use snapshot::Snapshot;
 pub use store::{Put, PutIf, Store, Version};
 pub use stored_cell::StoredCell;
+pub use wire::Requests;

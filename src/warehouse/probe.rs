@@ -1,6 +1,7 @@
 //! Operations that only a check of the store needs: reading one exact version, and deleting. A pass never deletes.
 
-use super::store::{Store, Version, store_error};
+use super::refusal::store_error;
+use super::store::{Store, Version};
 use crate::error::Result;
 use bytes::Bytes;
 use object_store::path::Path;

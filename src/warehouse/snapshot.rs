@@ -115,16 +115,33 @@ impl Snapshot {
         schema
     }
 
+    /// Cells that lack columns their table has, with their tables' names. A schema is made once per table: there may
+    /// be tens of thousands of cells.
+    fn lacking<'a>(&'a self, definitions: &'a Definitions) -> impl Iterator<Item = &'a CellState> {
+        let mut current: Option<(&str, String)> = None;
+        self.cells.values().filter(move |cell| {
+            let table = cell.key.table.as_str();
+            // Cells come sorted by table.
+            let known = current.take().filter(|(name, _)| *name == table);
+            let known = known.unwrap_or_else(|| (table, self.schema(table, definitions).fingerprint()));
+            let lacks = cell.schema != known.1;
+            current = Some(known);
+            lacks
+        })
+    }
+
     /// How many cells lack columns their table has.
     pub fn cells_behind(&self, definitions: &Definitions) -> u64 {
-        let mut current: HashMap<&str, String> = HashMap::new();
-        let mut behind = 0;
-        for cell in self.cells.values() {
-            let table = cell.key.table.as_str();
-            let now = current.entry(table).or_insert_with(|| self.schema(table, definitions).fingerprint());
-            behind += u64::from(cell.schema != *now);
+        self.lacking(definitions).count() as u64
+    }
+
+    /// The same by table; tables without such cells are left out.
+    pub fn behind_by_table<'a>(&'a self, definitions: &'a Definitions) -> BTreeMap<&'a str, u64> {
+        let mut tables = BTreeMap::new();
+        for cell in self.lacking(definitions) {
+            *tables.entry(cell.key.table.as_str()).or_default() += 1;
         }
-        behind
+        tables
     }
 
     /// Every table: the defined ones and those that appeared in the data.

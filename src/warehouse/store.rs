@@ -1,11 +1,15 @@
 //! The warehouse's object store: opening it by address, and the few operations a pass needs, each with its outcome as
 //! a value.
 
+use super::clouds;
 use super::local_disk::LocalDisk;
-use crate::error::{Error, Kind, Result};
+use super::refusal::{Refusal, store_error};
+use super::wire::{Requests, Traffic};
+use crate::error::{Error, Result};
 use bytes::Bytes;
 use futures::TryStreamExt;
 use object_store::path::Path;
+use object_store::prefix::PrefixStore;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutPayload, UpdateVersion};
 use std::path::{Path as FsPath, PathBuf};
 use std::sync::Arc;
@@ -16,6 +20,7 @@ pub struct Store {
     objects: Arc<dyn ObjectStore>,
     url: String,
     folder: Option<PathBuf>,
+    traffic: Option<Arc<Traffic>>,
 }
 
 /// An object read whole.
@@ -71,15 +76,29 @@ impl Store {
             }
             let disk = LocalDisk::new(&folder)
                 .map_err(|e| store_error(format!("cannot open the folder {}", folder.display()), e))?;
-            return Ok(Store { objects: Arc::new(disk), url: address.to_string(), folder: Some(folder) });
+            return Ok(Store {
+                objects: Arc::new(disk),
+                url: address.to_string(),
+                folder: Some(folder),
+                traffic: None,
+            });
         }
-        let (objects, _) = open_remote(address, options)?;
-        Ok(Store { objects, url: address.to_string(), folder: None })
+        let remote = clouds::open(address, options)?;
+        let prefix = Path::parse(&remote.prefix).map_err(|e| {
+            Error::usage(format!("a warehouse cannot lie at {address}"))
+                .because(e)
+                .hint("name a folder without empty, `.` or `..` parts")
+        })?;
+        let objects: Arc<dyn ObjectStore> = match prefix.is_root() {
+            true => remote.objects,
+            false => Arc::new(PrefixStore::new(remote.objects, prefix)),
+        };
+        Ok(Store { objects, url: address.to_string(), folder: None, traffic: Some(remote.traffic) })
     }
 
     /// A store on given objects; what tests on memory use.
     pub fn on(objects: Arc<dyn ObjectStore>, url: &str) -> Store {
-        Store { objects, url: url.to_string(), folder: None }
+        Store { objects, url: url.to_string(), folder: None, traffic: None }
     }
 
     /// A warehouse that does not exist yet: empty, in memory.
@@ -97,6 +116,11 @@ impl Store {
         self.folder.as_deref()
     }
 
+    /// The requests made so far, for a store behind a network.
+    pub fn requests(&self) -> Option<Requests> {
+        self.traffic.as_ref().map(|t| t.requests())
+    }
+
     /// The objects themselves, for readers such as DataFusion.
     pub fn objects(&self) -> &Arc<dyn ObjectStore> {
         &self.objects
@@ -107,7 +131,7 @@ impl Store {
         let wrong = |e| store_error(format!("cannot read {path} in {}", self.url), e);
         let result = match self.objects.get(&Path::from(path)).await {
             Ok(result) => result,
-            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(e) if is_absent(&e) => return Ok(None),
             Err(e) => return Err(wrong(e)),
         };
         let version = Version { e_tag: result.meta.e_tag.clone(), version: result.meta.version.clone() };
@@ -119,7 +143,7 @@ impl Store {
     pub async fn head(&self, path: &str) -> Result<Option<ObjectMeta>> {
         match self.objects.head(&Path::from(path)).await {
             Ok(meta) => Ok(Some(meta)),
-            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(e) if is_absent(&e) => Ok(None),
             Err(e) => Err(store_error(format!("cannot look up {path} in {}", self.url), e)),
         }
     }
@@ -154,6 +178,11 @@ impl Store {
     }
 }
 
+/// Whether there is no such object, in a bucket that is there.
+fn is_absent(error: &object_store::Error) -> bool {
+    matches!(error, object_store::Error::NotFound { .. }) && Refusal::of(error) != Some(Refusal::NoBucket)
+}
+
 /// The folder an address names when it is on this machine.
 pub fn local_folder(address: &str) -> Option<PathBuf> {
     match address.split_once("://") {
@@ -161,43 +190,4 @@ pub fn local_folder(address: &str) -> Option<PathBuf> {
         Some(("file", _)) => url::Url::parse(address).ok().and_then(|u| u.to_file_path().ok()),
         Some(_) => None,
     }
-}
-
-/// Opens a cloud address: the store, rooted at the URL's path, and that path.
-pub fn open_remote(address: &str, options: &[(String, String)]) -> Result<(Arc<dyn ObjectStore>, Path)> {
-    let url = url::Url::parse(address).map_err(|e| {
-        Error::usage(format!("`{address}` is not an address"))
-            .because(e)
-            .hint("use a path, s3://, gs://, az:// or abfss://")
-    })?;
-    let (store, prefix) = object_store::parse_url_opts(&url, options.iter().map(|(k, v)| (k.as_str(), v.as_str())))
-        .map_err(|e| {
-            Error::usage(format!("cannot open {address}"))
-                .because(e)
-                .hint("use a path, s3://, gs://, az:// or abfss://, with the store's own options and credentials")
-        })?;
-    let store: Arc<dyn ObjectStore> = if prefix.as_ref().is_empty() {
-        Arc::from(store)
-    } else {
-        Arc::new(object_store::prefix::PrefixStore::new(store, prefix.clone()))
-    };
-    Ok((store, prefix))
-}
-
-/// A store's error in our words, with the exit code that fits.
-pub fn store_error(what: impl Into<String>, error: object_store::Error) -> Error {
-    use object_store::Error as E;
-    let kind = match &error {
-        E::PermissionDenied { .. } | E::Unauthenticated { .. } => Kind::Denied,
-        E::Precondition { .. } | E::AlreadyExists { .. } => Kind::Conflict,
-        E::Generic { store, .. } if *store != "local disk" && *store != "LocalFileSystem" => Kind::Unreachable,
-        _ => Kind::Failed,
-    };
-    let hinted = Error::new(kind, what);
-    let hinted = match kind {
-        Kind::Denied => hinted.hint("the credentials are missing, expired, or lack this permission"),
-        Kind::Unreachable => hinted.hint("check the address, the region or endpoint and the network; then run again"),
-        _ => hinted,
-    };
-    hinted.because(error)
 }

@@ -210,7 +210,7 @@ pub fn full() -> Request {
 
 /// Everything again.
 pub fn rebuild() -> Request {
-    Request { full: true, scope: Scope { rebuild: true, ..Scope::default() } }
+    Request { full: true, scope: Scope { rebuild: true, ..Scope::default() }, ..Request::default() }
 }
 
 /// A new warehouse loaded from these files in one calm pass.

@@ -121,6 +121,7 @@ impl Warehouse {
                 source: "test".into(),
                 eddyline: "0".into(),
                 counters,
+                full: false,
             },
             files: vec![],
             cells,

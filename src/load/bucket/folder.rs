@@ -1,0 +1,97 @@
+//! A source on this machine: the walk is ours. It leaves out whole days by their folder's name, and survives any file
+//! name.
+
+use super::{Bound, Fetched, Listed, Listing, is_before};
+use crate::error::{Error, Kind, Result};
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path as FsPath, PathBuf};
+use std::time::UNIX_EPOCH;
+
+/// Lists a folder.
+pub fn list(root: &FsPath, bound: Bound<'_>) -> Result<Listing> {
+    let mut listing = Listing::default();
+    walk(root, "", bound, &mut Vec::new(), &mut listing)?;
+    Ok(listing)
+}
+
+fn walk(root: &FsPath, under: &str, bound: Bound<'_>, links: &mut Vec<PathBuf>, listing: &mut Listing) -> Result<()> {
+    let folder = root.join(under);
+    let entries = match fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        // The folder was there a moment ago: someone is tidying up.
+        Err(e) if e.kind() == ErrorKind::NotFound && !under.is_empty() => return Ok(()),
+        Err(e) => {
+            let kind = if e.kind() == ErrorKind::PermissionDenied { Kind::Denied } else { Kind::Failed };
+            return Err(Error::new(kind, format!("cannot list the folder {}", folder.display())).because(e));
+        }
+    };
+    for entry in entries {
+        let wrong = |e| Error::failed(format!("cannot list the folder {}", folder.display())).because(e);
+        let entry = entry.map_err(wrong)?;
+        let Some(name) = entry.file_name().to_str().map(str::to_string) else {
+            listing.unaskable.push(format!("{under}{}", entry.file_name().to_string_lossy()));
+            continue;
+        };
+        let key = format!("{under}{name}");
+        let Ok(kind) = entry.file_type() else { continue };
+        if kind.is_dir() {
+            let key = format!("{key}/");
+            if !is_before(&key, bound) {
+                walk(root, &key, bound, links, listing)?;
+            }
+        } else if let Ok(meta) = fs::metadata(entry.path()) {
+            if meta.is_file() {
+                listing.objects.push(of_file(key, &meta));
+            } else if meta.is_dir() {
+                follow(root, &format!("{key}/"), bound, links, listing)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Walks a folder that a symbolic link names, unless that leads back to where the walk came from.
+fn follow(root: &FsPath, key: &str, bound: Bound<'_>, links: &mut Vec<PathBuf>, listing: &mut Listing) -> Result<()> {
+    let (Ok(target), Ok(top)) = (fs::canonicalize(root.join(key)), fs::canonicalize(root)) else { return Ok(()) };
+    // What lies in the source is listed anyway, and what contains it would list it again.
+    if target.starts_with(&top) || top.starts_with(&target) || links.contains(&target) || is_before(key, bound) {
+        return Ok(());
+    }
+    links.push(target);
+    walk(root, key, bound, links, listing)?;
+    links.pop();
+    Ok(())
+}
+
+fn of_file(key: String, meta: &fs::Metadata) -> Listed {
+    let modified = meta.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+    #[cfg(unix)]
+    let inode = std::os::unix::fs::MetadataExt::ino(meta);
+    #[cfg(not(unix))]
+    let inode = 0;
+    let e_tag = format!("{inode:x}-{:x}-{:x}", modified.as_nanos(), meta.len());
+    Listed { key, e_tag: Some(e_tag), size: meta.len(), modified: modified.as_millis() as i64 }
+}
+
+/// Reads a file whole.
+pub fn read(path: &FsPath, key: &str) -> std::io::Result<Fetched> {
+    // A file that is being rewritten while it is read gives a mixture: read until two looks agree.
+    for _ in 0..5 {
+        let read = fs::metadata(path).and_then(|before| Ok((before, fs::read(path)?, fs::metadata(path)?)));
+        match read {
+            Ok((before, bytes, after)) => {
+                let (before, after) = (of_file(key.to_string(), &before), of_file(key.to_string(), &after));
+                if before == after && bytes.len() as u64 == after.size {
+                    return Ok(Fetched::Bytes(bytes.into(), after));
+                }
+            }
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Fetched::Vanished),
+            Err(e) if e.kind() == ErrorKind::PermissionDenied => {
+                return Ok(Fetched::Unreadable("permission denied".to_string()));
+            }
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(Fetched::Unreadable("it is being written while it is read".to_string()))
+}

@@ -1,0 +1,94 @@
+//! A look at the source: what may be new is listed from the watermarks on, and planned; everything is listed when that
+//! is asked for or due.
+
+use super::bucket::{Listing, event_type_prefix};
+use super::loader::{Loader, Request};
+use super::plan::{Plan, plan};
+use crate::currents::QueueHour;
+use crate::error::Result;
+use crate::warehouse::Snapshot;
+use chrono::{DateTime, Timelike, Utc};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a look at the source gave.
+pub struct Look {
+    /// What is to be done.
+    pub plan: Plan,
+    /// What was seen.
+    pub listing: Listing,
+    /// Whether it was a look at everything.
+    pub full: bool,
+    /// Whether that was due by itself.
+    pub due: bool,
+}
+
+impl Loader {
+    /// Lists what may be new, or everything when that is asked for or due, and plans it.
+    pub(super) async fn look(
+        &self,
+        snapshot: &Snapshot,
+        watermarks: &BTreeMap<String, QueueHour>,
+        request: &Request,
+        now: DateTime<Utc>,
+    ) -> Result<Look> {
+        let mut scope = request.scope.clone();
+        scope.to = [scope.to, request.through.last_hour(now)].into_iter().flatten().min();
+        let due = self.settings.full_scan.is_due(snapshot, self.bucket.address(), now);
+        let everything = request.full || scope.rebuild || scope.retry_quarantined || due;
+        let undated = if everything { BTreeSet::new() } else { undated_prefixes(snapshot) };
+        let bound = |prefix: &str| -> Option<QueueHour> {
+            if everything || scope.from.is_some() || undated.contains(prefix) {
+                return scope.from;
+            }
+            let newest = watermarks.get(&self.watermark_of(prefix))?;
+            let moment = newest.date.and_hms_opt(newest.hour.into(), 0, 0)? - self.settings.lateness;
+            Some(QueueHour { date: moment.date(), hour: moment.hour() as u8 })
+        };
+        let listing = match everything {
+            true => self.bucket.list_everything(&bound).await?,
+            false => self.bucket.list(&bound).await?,
+        };
+        let plan = plan(&listing.objects, snapshot, &scope, self.settings.target_object_size);
+        let unlimited = request.scope.from.is_none() && request.scope.to.is_none() && scope.types.is_none();
+        Ok(Look { plan, listing, full: everything && unlimited, due: due && unlimited })
+    }
+
+    /// The watermarks this pass moves: only forward, only where everything up to there was looked at.
+    pub(super) fn watermarks(
+        &self,
+        plan: &Plan,
+        snapshot: &Snapshot,
+        request: &Request,
+        now: DateTime<Utc>,
+    ) -> BTreeMap<String, String> {
+        if request.scope.from.is_some() {
+            return BTreeMap::new();
+        }
+        // A key with a date far ahead must not hide the hours until then.
+        let latest = QueueHour { date: now.date_naive(), hour: now.hour() as u8 };
+        plan.newest
+            .iter()
+            .filter(|(_, hour)| **hour <= latest)
+            .map(|(prefix, hour)| (self.watermark_of(prefix), *hour))
+            .filter(|(name, hour)| snapshot.watermarks.get(name).is_none_or(|old| hour > old))
+            .map(|(name, hour)| (name, hour.to_string()))
+            .collect()
+    }
+
+    /// The name of a prefix's watermark. How far one source is loaded says nothing of another that has the same keys.
+    fn watermark_of(&self, prefix: &str) -> String {
+        format!("{}/{prefix}", self.bucket.address().trim_end_matches('/'))
+    }
+}
+
+/// Prefixes of event types that hold files outside `date=` folders. Those have no place in the order of hours, so such
+/// a prefix is always listed from its beginning.
+fn undated_prefixes(snapshot: &Snapshot) -> BTreeSet<String> {
+    let mut found: BTreeSet<String> = BTreeSet::new();
+    for (prefix, rest) in snapshot.files.keys().filter_map(|key| event_type_prefix(key)) {
+        if !rest.starts_with("date=") && !found.contains(prefix) {
+            found.insert(prefix.to_string());
+        }
+    }
+    found
+}

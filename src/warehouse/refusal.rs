@@ -1,0 +1,214 @@
+//! A store's refusal in our words: one sentence, one hint, and the exit code that fits.
+//!
+//! The client says what happened in its error's text only: on a listing, a missing bucket and a refused permission are
+//! both `Generic`. So the text is read for the status and for the code that S3, GCS and Azure put into the body. What
+//! is recognized is said in a sentence; the client's own words, with their address and their XML, are left out.
+
+use crate::error::{Error, Kind};
+use std::error::Error as _;
+
+/// The hint for an address that is none.
+pub const NO_ADDRESS: &str = "use a path, s3://, gs://, az:// or abfss://";
+
+/// What a store's error means for the user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// There is no such bucket or container.
+    NoBucket,
+    /// There are no credentials: nobody who hands them out answers.
+    NoCredentials,
+    /// The credentials are not valid: unknown, expired, wrongly signed.
+    BadCredentials,
+    /// The credentials are valid and may not do this.
+    Forbidden,
+    /// The clock of this machine is too far from the store's.
+    Clock,
+    /// The bucket lives in another region than was asked, or behind another endpoint.
+    WrongRegion,
+    /// The object is in cold storage and must be restored before it can be read.
+    Archived,
+    /// The store said to slow down for as long as we tried.
+    Throttled,
+    /// Nobody answers at that address.
+    NoAnswer,
+    /// The store keeps answering with errors of its own.
+    Broken,
+}
+
+impl Refusal {
+    /// Reads an error's text.
+    pub fn of(error: &object_store::Error) -> Option<Refusal> {
+        use object_store::Error as E;
+        let text = words(error);
+        let says = |needles: &[&str]| needles.iter().any(|n| text.contains(n));
+        let found = if says(&["NoSuchBucket", "ContainerNotFound", "The specified bucket does not exist"]) {
+            Refusal::NoBucket
+        } else if says(&["169.254.169.254", "169.254.170.2", "metadata.google.internal"]) {
+            Refusal::NoCredentials
+        } else if says(&["RequestTimeTooSkewed"]) {
+            Refusal::Clock
+        } else if says(&["InvalidObjectState", "BlobArchived"]) {
+            Refusal::Archived
+        } else if says(&["AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraint"])
+            || says(&["Received redirect without LOCATION", "301 Moved"])
+        {
+            Refusal::WrongRegion
+        } else if says(&["InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "TokenRefresh"])
+            || says(&["AuthenticationFailed", "InvalidAuthenticationInfo", "invalid_grant", "401 Unauthorized"])
+        {
+            Refusal::BadCredentials
+        } else if says(&["SlowDown", "ServerBusy", "429 Too Many", "TooManyRequests", "503 Service"]) {
+            Refusal::Throttled
+        } else if says(&["403 Forbidden", "AccessDenied"]) || matches!(error, E::PermissionDenied { .. }) {
+            Refusal::Forbidden
+        } else if matches!(error, E::Unauthenticated { .. }) {
+            Refusal::BadCredentials
+        } else if says(&["error sending request", "error trying to connect", "dns error", "Connection refused"])
+            || says(&["operation timed out", "connection closed", "Connection reset", "request or response body error"])
+        {
+            Refusal::NoAnswer
+        } else if says(&["500 Internal", "502 Bad", "504 Gateway", "InternalError", "non-2xx status code: 5"]) {
+            Refusal::Broken
+        } else {
+            return None;
+        };
+        Some(found)
+    }
+
+    /// The exit code's kind: what will not go away by itself is `Denied`, what may is `Unreachable`.
+    pub fn kind(self) -> Kind {
+        match self {
+            Refusal::NoBucket | Refusal::NoCredentials | Refusal::BadCredentials | Refusal::Forbidden => Kind::Denied,
+            Refusal::Clock | Refusal::Archived => Kind::Denied,
+            Refusal::WrongRegion | Refusal::Throttled | Refusal::NoAnswer | Refusal::Broken => Kind::Unreachable,
+        }
+    }
+
+    /// The sentence for the `because:` line.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Refusal::NoBucket => "there is no such bucket or container",
+            Refusal::NoCredentials => {
+                "there are no credentials: none are given, and no cloud machine's metadata service answers"
+            }
+            Refusal::BadCredentials => "the store does not accept the credentials: unknown, expired, or wrongly signed",
+            Refusal::Forbidden => "the credentials are valid and lack this permission",
+            Refusal::Clock => "the clock of this machine differs too much from the store's",
+            Refusal::Archived => "the object is archived in cold storage",
+            Refusal::WrongRegion => "the bucket lives in another region, or behind another endpoint",
+            Refusal::Throttled => "the store kept saying to slow down",
+            Refusal::NoAnswer => "nobody answers there, or the connection keeps breaking",
+            Refusal::Broken => "the store kept answering with an error of its own",
+        }
+    }
+
+    /// What to do.
+    pub fn hint(self) -> &'static str {
+        match self {
+            Refusal::NoBucket => {
+                "check the name in the address, and the account, project or endpoint it is looked for in"
+            }
+            Refusal::NoCredentials => {
+                "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or AWS_PROFILE), GOOGLE_APPLICATION_CREDENTIALS, or \
+                 AZURE_STORAGE_ACCOUNT_NAME with a key, SAS or identity"
+            }
+            Refusal::BadCredentials => "renew or correct them; `eddyline doctor` tries them out",
+            Refusal::Forbidden => {
+                "`eddyline doctor` says which permission is missing, `--print-policy` how to grant it"
+            }
+            Refusal::Clock => "set this machine's clock, for instance by NTP",
+            Refusal::Archived => "restore it, then `eddyline load --retry-quarantined`",
+            Refusal::WrongRegion => "set AWS_REGION to the bucket's region, or correct AWS_ENDPOINT",
+            Refusal::Throttled => {
+                "run again later, with fewer --requests at once, or let it try for longer: --retry-for"
+            }
+            Refusal::NoAnswer => "check the address, the endpoint, the proxy and the network; then run again",
+            Refusal::Broken => "run again later; the provider's status page may know more",
+        }
+    }
+}
+
+/// A store's error in our words, with the exit code that fits.
+pub fn store_error(what: impl Into<String>, error: object_store::Error) -> Error {
+    if let Some(refusal) = Refusal::of(&error) {
+        tracing::debug!(error = %words(&error), "the store refused");
+        return Error::new(refusal.kind(), what).because(refusal.sentence()).hint(refusal.hint());
+    }
+    let kind = kind_of(&error);
+    let hinted = Error::new(kind, what);
+    let hinted = match kind {
+        Kind::Unreachable => hinted.hint("check the address, the region or endpoint and the network; then run again"),
+        _ => hinted,
+    };
+    hinted.because(error)
+}
+
+/// The exit code's kind for a store's error.
+pub fn kind_of(error: &object_store::Error) -> Kind {
+    use object_store::Error as E;
+    match (Refusal::of(error), error) {
+        (Some(refusal), _) => refusal.kind(),
+        (None, E::Precondition { .. } | E::AlreadyExists { .. }) => Kind::Conflict,
+        (None, E::Generic { store, .. }) if *store != "local disk" && *store != "LocalFileSystem" => Kind::Unreachable,
+        (None, _) => Kind::Failed,
+    }
+}
+
+/// The texts of an error and its sources.
+fn words(error: &object_store::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(at) = cause {
+        text.push_str(" | ");
+        text.push_str(&at.to_string());
+        cause = at.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use object_store::Error as E;
+
+    fn generic(text: &str) -> E {
+        E::Generic { store: "S3", source: text.into() }
+    }
+
+    #[test]
+    fn the_refusals_users_meet_have_a_sentence_a_hint_and_a_code() {
+        let listing = |status: &str, code: &str| {
+            generic(&format!(
+                "Error performing list request: Error performing GET http://127.0.0.1:1/b?list-type=2&prefix=secret in \
+                 1.2ms - Server returned non-2xx status code: {status}: <Error><Code>{code}</Code></Error>"
+            ))
+        };
+        for (error, refusal, code) in [
+            (listing("404 Not Found", "NoSuchBucket"), Refusal::NoBucket, 3),
+            (listing("404 Not Found", "ContainerNotFound"), Refusal::NoBucket, 3),
+            (listing("403 Forbidden", "AccessDenied"), Refusal::Forbidden, 3),
+            (listing("403 Forbidden", "InvalidAccessKeyId"), Refusal::BadCredentials, 3),
+            (listing("403 Forbidden", "RequestTimeTooSkewed"), Refusal::Clock, 3),
+            (listing("400 Bad Request", "AuthorizationHeaderMalformed"), Refusal::WrongRegion, 4),
+            (listing("503 Service Unavailable", "SlowDown"), Refusal::Throttled, 4),
+            (listing("500 Internal Server Error", "InternalError"), Refusal::Broken, 4),
+            (generic("error sending request | tcp connect error | Connection refused"), Refusal::NoAnswer, 4),
+            (generic("Error performing PUT http://169.254.169.254/latest"), Refusal::NoCredentials, 3),
+        ] {
+            assert_eq!(Refusal::of(&error), Some(refusal), "{error}");
+            let ours = store_error("cannot list s3://b", error);
+            assert_eq!(ours.kind().exit_code(), code, "{}", ours.show());
+            assert_eq!(ours.show().lines().count(), 3, "{}", ours.show());
+            assert!(!ours.show().contains("secret"), "{}", ours.show());
+        }
+    }
+
+    #[test]
+    fn an_error_nobody_knows_is_shown_as_it_is() {
+        let ours = store_error("cannot list", generic("something new"));
+        assert_eq!(ours.kind(), Kind::Unreachable);
+        assert!(ours.show().contains("something new"));
+        let disk = E::Generic { store: "local disk", source: "disk is full".into() };
+        assert_eq!(store_error("cannot write", disk).kind(), Kind::Failed);
+    }
+}

@@ -1,0 +1,175 @@
+//! Between a cloud client and the network: counts requests, lets listings survive keys the client would refuse, and
+//! gives up early where nobody will ever answer.
+
+use super::odd_names;
+use async_trait::async_trait;
+use object_store::ClientOptions;
+use object_store::client::{
+    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService, ReqwestConnector,
+};
+use serde::Serialize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Hosts that hand out credentials to machines of their cloud, and answer nowhere else.
+const METADATA: [&str; 3] = ["169.254.169.254", "169.254.170.2", "metadata.google.internal"];
+/// How often such a host is asked before it counts as absent.
+const METADATA_TRIES: u64 = 3;
+
+/// Requests made to a store, retries included.
+#[derive(Debug, Default)]
+pub struct Traffic {
+    list: AtomicU64,
+    get: AtomicU64,
+    put: AtomicU64,
+    other: AtomicU64,
+    throttled: AtomicU64,
+    failed: AtomicU64,
+}
+
+/// [`Traffic`] at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Requests {
+    /// Pages of listings.
+    pub list: u64,
+    /// Reads of objects, whole or in part, and looks at them.
+    pub get: u64,
+    /// Writes of objects.
+    pub put: u64,
+    /// Everything else: deletes, credentials.
+    pub other: u64,
+    /// Of all, answered by 429 or 503: slow down.
+    pub throttled: u64,
+    /// Of all, those that another trouble befell: no connection, no answer, an error of the server.
+    pub failed: u64,
+}
+
+impl Traffic {
+    /// The counts so far.
+    pub fn requests(&self) -> Requests {
+        let of = |n: &AtomicU64| n.load(Ordering::Relaxed);
+        Requests {
+            list: of(&self.list),
+            get: of(&self.get),
+            put: of(&self.put),
+            other: of(&self.other),
+            throttled: of(&self.throttled),
+            failed: of(&self.failed),
+        }
+    }
+}
+
+impl Requests {
+    /// All requests.
+    pub fn total(&self) -> u64 {
+        self.list + self.get + self.put + self.other
+    }
+
+    /// What was made since `before`.
+    pub fn since(&self, before: &Requests) -> Requests {
+        Requests {
+            list: self.list - before.list,
+            get: self.get - before.get,
+            put: self.put - before.put,
+            other: self.other - before.other,
+            throttled: self.throttled - before.throttled,
+            failed: self.failed - before.failed,
+        }
+    }
+
+    /// The sum of two stores' requests.
+    pub fn and(&self, other: &Requests) -> Requests {
+        Requests {
+            list: self.list + other.list,
+            get: self.get + other.get,
+            put: self.put + other.put,
+            other: self.other + other.other,
+            throttled: self.throttled + other.throttled,
+            failed: self.failed + other.failed,
+        }
+    }
+}
+
+/// Makes clients whose requests pass through here.
+#[derive(Debug)]
+pub struct Connector {
+    traffic: Arc<Traffic>,
+}
+
+impl Connector {
+    /// A connector that counts into `traffic`.
+    pub fn new(traffic: Arc<Traffic>) -> Connector {
+        Connector { traffic }
+    }
+}
+
+impl HttpConnector for Connector {
+    fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
+        let inner = ReqwestConnector::default().connect(options)?;
+        Ok(HttpClient::new(Wire { inner, traffic: self.traffic.clone(), unanswered: AtomicU64::new(0) }))
+    }
+}
+
+#[derive(Debug)]
+struct Wire {
+    inner: HttpClient,
+    traffic: Arc<Traffic>,
+    /// Requests to a metadata host in a row that nobody answered.
+    unanswered: AtomicU64,
+}
+
+#[async_trait]
+impl HttpService for Wire {
+    async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let lists = is_listing(&request);
+        let metadata = request.uri().host().is_some_and(|host| METADATA.contains(&host));
+        let counter = match request.method().as_str() {
+            _ if lists => &self.traffic.list,
+            _ if metadata => &self.traffic.other,
+            "GET" | "HEAD" => &self.traffic.get,
+            "PUT" => &self.traffic.put,
+            _ => &self.traffic.other,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        let (method, host) = (request.method().to_string(), request.uri().host().unwrap_or_default().to_string());
+        let response = match self.inner.execute(request).await {
+            Ok(response) => response,
+            Err(error) => {
+                self.traffic.failed.fetch_add(1, Ordering::Relaxed);
+                tracing::warn!(method, host, kind = ?error.kind(), "a request failed");
+                return Err(if metadata { self.patience(error) } else { error });
+            }
+        };
+        self.unanswered.store(0, Ordering::Relaxed);
+        let status = response.status();
+        if matches!(status.as_u16(), 429 | 503) {
+            self.traffic.throttled.fetch_add(1, Ordering::Relaxed);
+            tracing::warn!(method, host, status = status.as_u16(), "the store says to slow down");
+        } else if status.is_server_error() {
+            self.traffic.failed.fetch_add(1, Ordering::Relaxed);
+            tracing::warn!(method, host, status = status.as_u16(), "the store answered with an error of its own");
+        }
+        if !lists || !status.is_success() {
+            return Ok(response);
+        }
+        let (parts, body) = response.into_parts();
+        let page = odd_names::escape(body.bytes().await?);
+        Ok(HttpResponse::from_parts(parts, page.into()))
+    }
+}
+
+impl Wire {
+    /// An error of a metadata host: after a few, one that is not tried again.
+    fn patience(&self, error: HttpError) -> HttpError {
+        match self.unanswered.fetch_add(1, Ordering::Relaxed) + 1 {
+            n if n < METADATA_TRIES => error,
+            _ => HttpError::new(HttpErrorKind::Unknown, error),
+        }
+    }
+}
+
+/// S3 and GCS: `?list-type=2`; Azure: `?restype=container&comp=list`.
+fn is_listing(request: &HttpRequest) -> bool {
+    let query = request.uri().query().unwrap_or_default();
+    request.method().as_str() == "GET" && query.split('&').any(|q| q == "list-type=2" || q == "comp=list")
+}
