@@ -18,13 +18,13 @@ pub struct Chart<'a> {
     side: Side,
     clock: Clock<'a>,
     patience: Duration,
-    stopped: Option<&'static str>,
+    stopped: bool,
     findings: Vec<Finding>,
 }
 
 impl<'a> Chart<'a> {
     pub fn new(side: Side, address: &str, clock: Clock<'a>) -> Chart<'a> {
-        Chart { place: Place::of(address), side, clock, patience: PATIENCE, stopped: None, findings: Vec::new() }
+        Chart { place: Place::of(address), side, clock, patience: PATIENCE, stopped: false, findings: Vec::new() }
     }
 
     /// Runs a check and writes down what it saw. `need` names the permission to ask for when it is refused. Gives what
@@ -35,8 +35,8 @@ impl<'a> Chart<'a> {
         need: Need,
         work: impl Future<Output = Result<(Seen, T)>>,
     ) -> Option<T> {
-        if let Some(why) = self.stopped {
-            self.skip(check, &format!("not tried: {why}"));
+        if self.stopped {
+            self.skip(check, "not tried, for the same reason");
             return None;
         }
         let began = (self.clock)();
@@ -52,7 +52,7 @@ impl<'a> Chart<'a> {
             }
             Err(error) => {
                 let finding = Finding::error(&self.place, self.side, check, took, need, &error);
-                self.stopped = finding.stops();
+                self.stopped = finding.stops_all();
                 self.findings.push(finding);
                 None
             }

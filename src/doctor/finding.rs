@@ -192,12 +192,11 @@ impl Finding {
         }
     }
 
-    /// Why every other check would end the same, where it would.
-    pub fn stops(&self) -> Option<&'static str> {
+    /// Whether every other check would end the same.
+    pub fn stops_all(&self) -> bool {
         match self.because.as_deref().and_then(no_permission_mends) {
-            Some(Refusal::Archived) => None,
-            Some(refusal) => Some(refusal.sentence()),
-            None => (self.kind == Some(Kind::Unreachable)).then_some("it cannot be reached"),
+            Some(refusal) => refusal != Refusal::Archived,
+            None => self.kind == Some(Kind::Unreachable),
         }
     }
 
@@ -257,13 +256,12 @@ mod tests {
             Finding::error(&place, Side::Source, Check::List, 5, Need::List, &error)
         };
         let forbidden = found(Refusal::Forbidden);
-        assert!(forbidden.permission.is_some() && forbidden.stops().is_none(), "{forbidden:?}");
+        assert!(forbidden.permission.is_some() && !forbidden.stops_all(), "{forbidden:?}");
         assert!(forbidden.hints.is_empty(), "{forbidden:?}");
         for refusal in [Refusal::NoBucket, Refusal::NoCredentials, Refusal::BadCredentials, Refusal::Clock] {
             let finding = found(refusal);
-            assert_eq!((finding.permission.as_deref(), finding.stops()), (None, Some(refusal.sentence())));
+            assert!(finding.permission.is_none() && finding.stops_all(), "{finding:?}");
         }
-        assert_eq!(found(Refusal::NoAnswer).stops(), Some("it cannot be reached"));
-        assert_eq!(found(Refusal::Archived).stops(), None);
+        assert!(found(Refusal::NoAnswer).stops_all() && !found(Refusal::Archived).stops_all());
     }
 }

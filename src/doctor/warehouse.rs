@@ -48,9 +48,14 @@ pub async fn examine_warehouse(store: &Store, clock: Clock<'_>) -> Vec<Finding> 
         },
     };
     let writing = create(store, &probe, &plain, clock);
-    let Some(mut first) = chart.check(Check::Create, Need::Create, writing).await.flatten() else {
-        tidy_up(&mut chart, store, &[probe, plain]).await;
-        return chart.finish();
+    let mut first = match chart.check(Check::Create, Need::Create, writing).await {
+        Some(Some(first)) => first,
+        Some(None) => {
+            tidy_up(&mut chart, store, &[probe, plain]).await;
+            return chart.finish();
+        }
+        // Nothing was written, and what comes next builds on it.
+        None => return chart.finish(),
     };
     if let Some(Some(version)) = chart.check(Check::CreateAgain, Need::Create, create_again(store, &probe)).await {
         first.version = version;
