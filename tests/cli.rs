@@ -145,6 +145,7 @@ fn help() {
       tables      List the tables, or describe one
       status      Show freshness, gaps, quarantine and the last loads
       verify      Check the warehouse against itself
+      doctor      Prove that what Eddyline needs works in your buckets, or print policies for them
       state       Work on the warehouse's own record of what it holds
       help        Print this message or the help of the given subcommand(s)
 

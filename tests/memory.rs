@@ -58,7 +58,7 @@ fn files_nearly_as_large_as_the_budget_do_too() {
     let (peak, largest, cell) = peak(&shape, 64);
     assert!(largest > 24 << 20, "the largest file has only {largest} bytes");
     // The object is put together in memory, in a buffer that doubles as it grows. Decoded as a whole, the largest file
-    // alone would take twice the bound.
+    // would take the load beyond that bound.
     let bound = 64 + BESIDE_MIB + (cell >> 19);
     assert!(peak <= bound, "{peak} MiB at its peak, with --memory 64MiB and a cell of {} MiB", cell >> 20);
 }
