@@ -27,6 +27,7 @@ on_every_place! {
     an_empty_object_is_read_back
     keys_of_any_shape_are_read_back
     a_source_lists_and_reads_keys_as_they_stand
+    a_source_is_listed_from_the_hour_of_its_bound
 }
 
 const KEY: &str = "tables/users_messages_email_send/queue_date=2026-03-02/part-00.parquet";
@@ -280,4 +281,38 @@ async fn a_source_lists_and_reads_keys_as_they_stand(place: Place) {
     // What the bucket holds is what was put there, whoever asks.
     let raw: Vec<_> = spot.objects().list(None).try_collect().await.unwrap();
     assert_eq!(raw.len(), files.len());
+}
+
+/// Folders of hours, folders of days, and a key beside them.
+async fn a_source_is_listed_from_the_hour_of_its_bound(place: Place) {
+    let spot = place.spot(support::clouds::CURRENTS);
+    let of_type = |name: &str| format!("export/event_type=users.messages.email.{name}/");
+    let mut files: Vec<(String, Bytes)> = Vec::new();
+    let hours = ["2026-03-01-23", "2026-03-02-04", "2026-03-02-05", "2026-03-02-06"];
+    let days = ["2026-03-01", "2026-03-02", "2026-03-03"];
+    for (name, dates) in [("Open", &hours[..]), ("Send", &hours), ("Click", &days)] {
+        for date in dates {
+            files.push((format!("{}date={date}/315/{name}+0+1.avro", of_type(name)), "content".into()));
+        }
+    }
+    files.push(("export/readme.txt".into(), "content".into()));
+    spot.upload(&files).await;
+    files.sort();
+    let bucket = spot.bucket();
+    for (name, hour) in [
+        ("Send", "2026-03-02-05"),
+        ("Send", "2026-03-02-03"),
+        ("Send", "2026-03-02-00"),
+        ("Send", "2026-03-03-00"),
+        ("Click", "2026-03-02-00"),
+    ] {
+        let bounded = of_type(name);
+        let first = eddyline::currents::QueueHour::parse(hour).unwrap();
+        let listing = bucket.list(&|prefix| (prefix == bounded).then_some(first)).await.unwrap();
+        let listed: Vec<&str> = listing.objects.iter().map(|o| o.key.as_str()).collect();
+        let from = format!("{bounded}date={}", hour.strip_suffix("-00").unwrap_or(hour));
+        let wanted = |key: &&str| !key.starts_with(&bounded) || *key >= from.as_str();
+        let expected: Vec<&str> = files.iter().map(|(key, _)| key.as_str()).filter(wanted).collect();
+        assert_eq!(listed, expected, "{name} from {hour}");
+    }
 }
