@@ -186,6 +186,7 @@ pub async fn assert_store_verified(store: &Store, when: &str) {
 }
 
 /// Makes one test of each of these functions for each place: `s3::a_stale_version_is_refused`, and so on.
+#[allow(unused_macros)]
 macro_rules! on_every_place {
     ($($test:ident)*) => {
         on_every_place!(@ memory, Memory, $($test)*);
@@ -203,4 +204,5 @@ macro_rules! on_every_place {
         }
     };
 }
+#[allow(unused_imports)] // not every test file runs on every place
 pub(crate) use on_every_place;
