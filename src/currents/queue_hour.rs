@@ -35,6 +35,14 @@ impl QueueHour {
             _ => Some(QueueHour { date: self.date.checked_add_days(Days::new(1))?, hour: 0 }),
         }
     }
+
+    /// The hour before this one, or `None` at the beginning of the calendar.
+    pub fn previous(self) -> Option<QueueHour> {
+        match self.hour {
+            0 => Some(QueueHour { date: self.date.checked_sub_days(Days::new(1))?, hour: 23 }),
+            _ => Some(QueueHour { date: self.date, hour: self.hour - 1 }),
+        }
+    }
 }
 
 impl fmt::Display for QueueHour {
@@ -57,6 +65,8 @@ mod tests {
         assert_eq!((hour.to_string().as_str(), hour.hour), ("2018-04-26-20", 20));
         assert_eq!(QueueHour::parse("2018-04-26").unwrap().to_string(), "2018-04-26-00");
         assert_eq!(QueueHour::parse("2018-12-31-23").unwrap().next().unwrap().to_string(), "2019-01-01-00");
+        assert_eq!(QueueHour::parse("2019-01-01-00").unwrap().previous().unwrap().to_string(), "2018-12-31-23");
+        assert_eq!(QueueHour::parse("2019-01-01-10").unwrap().previous().unwrap().to_string(), "2019-01-01-09");
         for bad in [
             "",
             "2018",

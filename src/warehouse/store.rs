@@ -142,7 +142,8 @@ impl Store {
     /// Size and version of an object; `None` when there is none.
     pub async fn head(&self, path: &str) -> Result<Option<ObjectMeta>> {
         match self.objects.head(&Path::from(path)).await {
-            Ok(meta) => Ok(Some(meta)),
+            // Below a prefix the library gives the key with the prefix; nobody would find it there.
+            Ok(meta) => Ok(Some(ObjectMeta { location: Path::from(path), ..meta })),
             Err(e) if is_absent(&e) => Ok(None),
             Err(e) => Err(store_error(format!("cannot look up {path} in {}", self.url), e)),
         }

@@ -2,6 +2,7 @@
 //! that fails or dawdles on demand.
 #![allow(dead_code)] // every test file uses its own part
 
+pub mod clouds;
 pub mod hooked;
 pub mod reading;
 
@@ -12,7 +13,7 @@ use eddyline::generate::{
 };
 use eddyline::load::{Bucket, Clock, LoadReport, Loader, Progress, Request, Scope, Settings, Stop};
 use eddyline::table::Definitions;
-use eddyline::warehouse::{Snapshot, Store};
+use eddyline::warehouse::Store;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
@@ -222,11 +223,7 @@ pub async fn calm(files: &[(String, Bytes)]) -> Arc<InMemory> {
 
 /// `verify --deep` finds nothing wrong and the log's cells are the stored ones.
 pub async fn assert_verified(objects: &Arc<InMemory>) {
-    let store = warehouse(objects.clone());
-    let snapshot = Snapshot::open(&store).await.unwrap();
-    let found = eddyline::warehouse::verify::verify(&store, &snapshot, &definitions(), true).await.unwrap();
-    assert!(found.problems.is_empty(), "{:#?}", found.problems);
-    assert!(found.notes.is_empty(), "{:#?}", found.notes);
+    clouds::assert_store_verified(&warehouse(objects.clone()), "on memory").await;
 }
 
 /// Runs a test on one thread, so that what happens between two awaits is the same every time.

@@ -248,9 +248,11 @@ fn sort_out(folders: Vec<String>, bound: Bound<'_>, tasks: &mut Vec<Task>, level
             level.push(folder);
             continue;
         }
-        // Hours sort as text does, and `date=2026-03-01` after `date=2026-03-01-14`, so a day's folder is not missed.
-        let after = event_type_prefix(&folder).and_then(|(prefix, _)| bound(prefix));
-        let after = after.map(|hour| format!("{folder}date={hour}"));
+        // After everything of the hour before, which no key's name is: some stores, asked to begin after what is a
+        // folder there, leave that folder out. Hours sort as text does, and `date=2026-03-01` after
+        // `date=2026-03-01-14`, so a day's folder is not missed.
+        let after = event_type_prefix(&folder).and_then(|(prefix, _)| bound(prefix)).and_then(|hour| hour.previous());
+        let after = after.map(|hour| format!("{folder}date={hour}~"));
         tasks.push(Task { folder, after });
     }
 }
