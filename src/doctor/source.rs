@@ -39,9 +39,13 @@ pub async fn examine_source(bucket: &Bucket, clock: Clock<'_>) -> Vec<Finding> {
 
 async fn read_one(bucket: &Bucket, one: &Listed) -> Result<(Seen, ())> {
     let key = one_line(&one.key);
-    match bucket.fetch(one).await? {
+    /// More is not read only to see whether it can be.
+    const MOST: u64 = 64 << 20;
+    match bucket.fetch(one, MOST).await? {
         Fetched::Bytes(read, _) => Ok((Seen::ok(format!("{}: {key}", bytes(read.len() as u64))), ())),
         Fetched::Vanished => Ok((Seen::unknown(format!("{key} is gone since it was listed: run it again")), ())),
+        // It was answered: the size came with the first bytes.
+        Fetched::TooLarge(size) => Ok((Seen::ok(format!("begun, {}: {key}", bytes(size))), ())),
         // A folder says so of a single file.
         Fetched::Unreadable(why) | Fetched::Refused(why) if why.contains("permission") => {
             Err(Error::new(Kind::Denied, format!("cannot read {key}")).because(why))

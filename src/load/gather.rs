@@ -59,9 +59,10 @@ impl Gathered {
     ) -> Result<bool> {
         // Files are fetched ahead as they are and decoded one at a time: decoded ones are several times as large.
         let largest = files.iter().map(|f| f.listed.size).max().unwrap_or(0);
+        let most = ctx.settings.effective_limits().file_bytes as u64;
         let mut fetched = futures::stream::iter(files)
             .map(|file| async move {
-                let outcome = ctx.bucket.fetch(&file.listed).await;
+                let outcome = ctx.bucket.fetch(&file.listed, most).await;
                 (file, outcome)
             })
             .buffered(ctx.settings.files_ahead(largest));

@@ -10,6 +10,36 @@ use std::error::Error as _;
 /// The hint for an address that is none.
 pub const NO_ADDRESS: &str = "use a path, s3://, gs://, az:// or abfss://";
 
+/// Hosts that hand out credentials; an error that names one is about those.
+const METADATA: [&str; 3] = ["169.254.169.254", "169.254.170.2", "metadata.google.internal"];
+const NO_BUCKET: [&str; 4] =
+    ["NoSuchBucket", "ContainerNotFound", "The specified bucket does not exist", "FilesystemNotFound"];
+const WRONG_REGION: [&str; 3] = ["AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraint"];
+const BAD_CREDENTIALS: [&str; 11] = [
+    "InvalidAccessKeyId",
+    "SignatureDoesNotMatch",
+    "ExpiredToken",
+    "InvalidToken",
+    "TokenRefresh",
+    "AuthenticationFailed",
+    "InvalidAuthenticationInfo",
+    "InvalidIdentityToken",
+    "invalid_grant",
+    "invalid_client",
+    "AADSTS",
+];
+const NO_ANSWER: [&str; 9] = [
+    "error sending request",
+    "error trying to connect",
+    "dns error",
+    "Connection refused",
+    "operation timed out",
+    "deadline has elapsed",
+    "connection closed",
+    "Connection reset",
+    "request or response body error",
+];
+
 /// What a store's error means for the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -36,43 +66,51 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// Reads an error's text.
+    /// Reads an error's text: the status and the code in the store's answer, or else what became of the connection.
+    /// Names of buckets and keys are left out, so that none of them is taken for an answer.
     pub fn of(error: &object_store::Error) -> Option<Refusal> {
         use object_store::Error as E;
         let text = words(error);
-        let says = |needles: &[&str]| needles.iter().any(|n| text.contains(n));
-        let found = if says(&["NoSuchBucket", "ContainerNotFound", "The specified bucket does not exist"]) {
-            Refusal::NoBucket
-        } else if says(&["169.254.169.254", "169.254.170.2", "metadata.google.internal"]) {
-            Refusal::NoCredentials
-        } else if says(&["RequestTimeTooSkewed"]) {
-            Refusal::Clock
-        } else if says(&["InvalidObjectState", "BlobArchived"]) {
-            Refusal::Archived
-        } else if says(&["AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraint"])
-            || says(&["Received redirect without LOCATION", "301 Moved"])
-        {
-            Refusal::WrongRegion
-        } else if says(&["InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "TokenRefresh"])
-            || says(&["AuthenticationFailed", "InvalidAuthenticationInfo", "invalid_grant", "401 Unauthorized"])
-        {
-            Refusal::BadCredentials
-        } else if says(&["SlowDown", "ServerBusy", "429 Too Many", "TooManyRequests", "503 Service"]) {
-            Refusal::Throttled
-        } else if says(&["403 Forbidden", "AccessDenied"]) || matches!(error, E::PermissionDenied { .. }) {
-            Refusal::Forbidden
-        } else if matches!(error, E::Unauthenticated { .. }) {
-            Refusal::BadCredentials
-        } else if says(&["error sending request", "error trying to connect", "dns error", "Connection refused"])
-            || says(&["operation timed out", "connection closed", "Connection reset", "request or response body error"])
-        {
-            Refusal::NoAnswer
-        } else if says(&["500 Internal", "502 Bad", "504 Gateway", "InternalError", "non-2xx status code: 5"]) {
-            Refusal::Broken
-        } else {
-            return None;
+        let metadata = METADATA.iter().any(|host| text.contains(host));
+        let found = match (text.split_once("status code: "), error) {
+            (Some((_, answer)), E::NotFound { .. }) => {
+                if says(&without_names(answer), &NO_BUCKET) {
+                    Refusal::NoBucket
+                } else {
+                    return None;
+                }
+            }
+            (Some((_, answer)), _) => Refusal::answered(&without_names(answer), metadata)?,
+            (None, E::NotFound { .. }) => return None,
+            (None, E::PermissionDenied { .. }) => Refusal::Forbidden,
+            (None, E::Unauthenticated { .. }) => Refusal::BadCredentials,
+            (None, _) if metadata => Refusal::NoCredentials,
+            (None, _) if says(&text, &["Received redirect without LOCATION"]) => Refusal::WrongRegion,
+            (None, _) if says(&text, &NO_ANSWER) => Refusal::NoAnswer,
+            _ => return None,
         };
         Some(found)
+    }
+
+    /// Reads an answer: its status, and behind it the body.
+    fn answered(answer: &str, metadata: bool) -> Option<Refusal> {
+        let is = |needles: &[&str]| says(answer, needles);
+        let status: u16 = answer.get(..3)?.parse().ok()?;
+        Some(match status {
+            _ if metadata && status < 500 && status != 429 => Refusal::NoCredentials,
+            _ if is(&NO_BUCKET) => Refusal::NoBucket,
+            _ if is(&["RequestTimeTooSkewed"]) => Refusal::Clock,
+            _ if is(&["InvalidObjectState", "BlobArchived"]) => Refusal::Archived,
+            _ if is(&WRONG_REGION) || status == 301 => Refusal::WrongRegion,
+            401 => Refusal::BadCredentials,
+            _ if is(&BAD_CREDENTIALS) => Refusal::BadCredentials,
+            429 | 503 => Refusal::Throttled,
+            _ if is(&["SlowDown", "ServerBusy", "TooManyRequests"]) => Refusal::Throttled,
+            403 => Refusal::Forbidden,
+            408 => Refusal::NoAnswer,
+            500.. => Refusal::Broken,
+            _ => return None,
+        })
     }
 
     /// The exit code's kind: what will not go away by itself is `Denied`, what may is `Unreachable`.
@@ -154,16 +192,33 @@ pub fn kind_of(error: &object_store::Error) -> Kind {
     }
 }
 
-/// The texts of an error and its sources.
-fn words(error: &object_store::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(at) = cause {
-        text.push_str(" | ");
-        text.push_str(&at.to_string());
-        cause = at.source();
+fn says(text: &str, needles: &[&str]) -> bool {
+    needles.iter().any(|needle| text.contains(needle))
+}
+
+/// An answer without the elements that repeat the names of what was asked for.
+fn without_names(answer: &str) -> String {
+    let mut text = answer.to_string();
+    for element in ["Key", "Resource", "BucketName", "RequestId", "HostId"] {
+        let (open, close) = (format!("<{element}>"), format!("</{element}>"));
+        while let Some(from) = text.find(&open) {
+            let to = text.get(from..).and_then(|rest| rest.find(&close)).map_or(text.len(), |n| from + n + close.len());
+            text.replace_range(from..to, "");
+        }
     }
     text
+}
+
+/// The texts of an error's sources: its own may name the key.
+fn words(error: &object_store::Error) -> String {
+    let mut text = String::new();
+    let mut cause = error.source();
+    while let Some(at) = cause {
+        text.push_str(&at.to_string());
+        text.push_str(" | ");
+        cause = at.source();
+    }
+    if text.is_empty() { error.to_string() } else { text }
 }
 
 #[cfg(test)]
@@ -194,6 +249,11 @@ mod tests {
             (listing("500 Internal Server Error", "InternalError"), Refusal::Broken, 4),
             (generic("error sending request | tcp connect error | Connection refused"), Refusal::NoAnswer, 4),
             (generic("Error performing PUT http://169.254.169.254/latest"), Refusal::NoCredentials, 3),
+            (
+                generic("Error performing PUT http://169.254.169.254/latest - status code: 503 Service Unavailable: "),
+                Refusal::Throttled,
+                4,
+            ),
         ] {
             assert_eq!(Refusal::of(&error), Some(refusal), "{error}");
             let ours = store_error("cannot list s3://b", error);
@@ -201,6 +261,22 @@ mod tests {
             assert_eq!(ours.show().lines().count(), 3, "{}", ours.show());
             assert!(!ours.show().contains("secret"), "{}", ours.show());
         }
+    }
+
+    #[test]
+    fn names_of_keys_are_no_answers() {
+        let absent = |body: &str| E::NotFound {
+            path: "NoSuchBucket/AccessDenied 503 Service/x.avro".into(),
+            source: format!("GET http://h/b/NoSuchBucket - status code: 404 Not Found: {body}").into(),
+        };
+        let key = "<Error><Code>NoSuchKey</Code><Key>NoSuchBucket/SlowDown</Key></Error>";
+        assert_eq!(Refusal::of(&absent(key)), None);
+        assert_eq!(Refusal::of(&absent("<Code>NoSuchBucket</Code>")), Some(Refusal::NoBucket));
+        let denied = E::PermissionDenied {
+            path: "x".into(),
+            source: "status code: 403 Forbidden: <Code>AccessDenied</Code><Key>InvalidToken</Key>".into(),
+        };
+        assert_eq!(Refusal::of(&denied), Some(Refusal::Forbidden));
     }
 
     #[test]

@@ -74,10 +74,13 @@ fn of_file(key: String, meta: &fs::Metadata) -> Listed {
     Listed { key, e_tag: Some(e_tag), size: meta.len(), modified: modified.as_millis() as i64 }
 }
 
-/// Reads a file whole.
-pub fn read(path: &FsPath, key: &str) -> std::io::Result<Fetched> {
+/// Reads a file whole, unless it has more than `most` bytes.
+pub fn read(path: &FsPath, key: &str, most: u64) -> std::io::Result<Fetched> {
     // A file that is being rewritten while it is read gives a mixture: read until two looks agree.
     for _ in 0..5 {
+        if let Some(size) = fs::metadata(path).ok().map(|meta| meta.len()).filter(|size| *size > most) {
+            return Ok(Fetched::TooLarge(size));
+        }
         let read = fs::metadata(path).and_then(|before| Ok((before, fs::read(path)?, fs::metadata(path)?)));
         match read {
             Ok((before, bytes, after)) => {
