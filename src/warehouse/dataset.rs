@@ -39,6 +39,10 @@ pub async fn open(store: &Store) -> Result<Dataset> {
         serde_json::to_vec_pretty(&dataset).map_err(|e| Error::failed("cannot write dataset.json").because(e))?;
     match store.put(DATASET, bytes.into(), PutIf::Absent).await? {
         Put::Written(_) => Ok(dataset),
-        Put::Conflict => read(store).await?.ok_or_else(|| Error::failed(format!("{DATASET} came and went"))),
+        Put::Conflict => read(store).await?.ok_or_else(|| {
+            Error::failed(format!("cannot read {DATASET} in {}", store.url()))
+                .because("something is in the way there that is no file")
+                .hint("move it away, then run again")
+        }),
     }
 }

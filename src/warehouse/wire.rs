@@ -15,6 +15,27 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const METADATA: [&str; 3] = ["169.254.169.254", "169.254.170.2", "metadata.google.internal"];
 /// How often such a host is asked before it counts as absent.
 const METADATA_TRIES: u64 = 3;
+/// What clients send to those hosts and to nobody else; their address may be another one.
+const METADATA_HEADERS: [&str; 4] =
+    ["x-aws-ec2-metadata-token-ttl-seconds", "x-aws-ec2-metadata-token", "metadata-flavor", "metadata"];
+/// How the error of a metadata host is known that nobody answers for.
+pub const NO_METADATA: &str = "no metadata service answers";
+
+/// An error of a metadata host, see [`NO_METADATA`].
+#[derive(Debug)]
+struct NoMetadata(HttpError);
+
+impl std::fmt::Display for NoMetadata {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{NO_METADATA}: {}", self.0)
+    }
+}
+
+impl std::error::Error for NoMetadata {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.0)
+    }
+}
 
 /// Requests made to a store, retries included.
 #[derive(Debug, Default)]
@@ -122,7 +143,7 @@ struct Wire {
 impl HttpService for Wire {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let lists = is_listing(&request);
-        let metadata = request.uri().host().is_some_and(|host| METADATA.contains(&host));
+        let metadata = asks_metadata(&request);
         let counter = match request.method().as_str() {
             _ if lists => &self.traffic.list,
             _ if metadata => &self.traffic.other,
@@ -163,9 +184,14 @@ impl Wire {
     fn patience(&self, error: HttpError) -> HttpError {
         match self.unanswered.fetch_add(1, Ordering::Relaxed) + 1 {
             n if n < METADATA_TRIES => error,
-            _ => HttpError::new(HttpErrorKind::Unknown, error),
+            _ => HttpError::new(HttpErrorKind::Unknown, NoMetadata(error)),
         }
     }
+}
+
+fn asks_metadata(request: &HttpRequest) -> bool {
+    request.uri().host().is_some_and(|host| METADATA.contains(&host))
+        || METADATA_HEADERS.iter().any(|name| request.headers().contains_key(*name))
 }
 
 /// S3 and GCS: `?list-type=2`; Azure: `?restype=container&comp=list`.
