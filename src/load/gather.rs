@@ -66,9 +66,10 @@ impl Gathered {
                 (file, outcome)
             })
             .buffered(ctx.settings.files_ahead(largest));
-        while let Some((file, outcome)) = fetched.next().await {
+        let doing = format!("while building {key}");
+        while let Some((file, outcome)) = ctx.stop.or(&doing, fetched.next()).await? {
             if let Some(kind) = ctx.stop.requested() {
-                return Err(Error::new(kind, format!("stopped while building {key}")));
+                return Err(Error::new(kind, format!("stopped {doing}")));
             }
             Progress::add(&ctx.progress.files_done, 1);
             if !self.take(ctx, table, key, &file, outcome?).await? {

@@ -96,13 +96,13 @@ impl Loader {
         let started = clock();
         let before = self.requests();
         let mut warnings = Vec::new();
-        if dataset::read(&self.store).await?.is_none() {
+        if stop.or("before anything was done", dataset::read(&self.store)).await??.is_none() {
             self.recover(started, &mut warnings).await?;
         }
         dataset::open(&self.store).await?;
         let mut so_far: Option<SoFar> = None;
         for race in 1..=RACES {
-            let snapshot = Arc::new(Snapshot::open(&self.store).await?);
+            let snapshot = Arc::new(stop.or("while reading the log", Snapshot::open(&self.store)).await??);
             let mut report = LoadReport {
                 started,
                 source: self.bucket.address().to_string(),
@@ -185,7 +185,7 @@ impl Loader {
         report: &mut LoadReport,
     ) -> Result<Option<LogEntry>> {
         let Look { mut plan, listing, full, due } =
-            self.look(snapshot, &so_far.watermarks, request, report.started).await?;
+            stop.or("while listing", self.look(snapshot, &so_far.watermarks, request, report.started)).await??;
         let ctx = Arc::new(Context {
             store: self.store.clone(),
             bucket: self.bucket.clone(),

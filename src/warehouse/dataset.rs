@@ -48,5 +48,7 @@ pub async fn open(store: &Store) -> Result<Dataset> {
             }
         }
     }
-    Err(Error::failed(format!("{DATASET} cannot be created and is not there")).hint("run again"))
+    Err(Error::failed(format!("cannot read {DATASET} in {}", store.url()))
+        .because("it cannot be created and is not there: something is in the way that is no file")
+        .hint("move it away, then run again"))
 }

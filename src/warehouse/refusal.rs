@@ -4,6 +4,7 @@
 //! both `Generic`. So the text is read for the status and for the code that S3, GCS and Azure put into the body. What
 //! is recognized is said in a sentence; the client's own words, with their address and their XML, are left out.
 
+use super::wire::NO_METADATA;
 use crate::error::{Error, Kind};
 use std::error::Error as _;
 
@@ -11,7 +12,7 @@ use std::error::Error as _;
 pub const NO_ADDRESS: &str = "use a path, s3://, gs://, az:// or abfss://";
 
 /// Hosts that hand out credentials; an error that names one is about those.
-const METADATA: [&str; 3] = ["169.254.169.254", "169.254.170.2", "metadata.google.internal"];
+const METADATA: [&str; 4] = [NO_METADATA, "169.254.169.254", "169.254.170.2", "metadata.google.internal"];
 const NO_BUCKET: [&str; 4] =
     ["NoSuchBucket", "ContainerNotFound", "The specified bucket does not exist", "FilesystemNotFound"];
 const WRONG_REGION: [&str; 3] = ["AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraint"];
@@ -51,6 +52,8 @@ pub enum Refusal {
     BadCredentials,
     /// The credentials are valid and may not do this.
     Forbidden,
+    /// The operating system does not let this user do that.
+    NoRight,
     /// The clock of this machine is too far from the store's.
     Clock,
     /// The bucket lives in another region than was asked, or behind another endpoint.
@@ -71,7 +74,7 @@ impl Refusal {
     pub fn of(error: &object_store::Error) -> Option<Refusal> {
         use object_store::Error as E;
         let text = words(error);
-        let metadata = METADATA.iter().any(|host| text.contains(host));
+        let metadata = says(&text, &METADATA);
         let found = match (text.split_once("status code: "), error) {
             (Some((_, answer)), E::NotFound { .. }) => {
                 if says(&without_names(answer), &NO_BUCKET) {
@@ -82,6 +85,7 @@ impl Refusal {
             }
             (Some((_, answer)), _) => Refusal::answered(&without_names(answer), metadata)?,
             (None, E::NotFound { .. }) => return None,
+            (None, _) if says(&text, &["(os error 13)"]) => Refusal::NoRight,
             (None, E::PermissionDenied { .. }) => Refusal::Forbidden,
             (None, E::Unauthenticated { .. }) => Refusal::BadCredentials,
             (None, _) if metadata => Refusal::NoCredentials,
@@ -117,7 +121,7 @@ impl Refusal {
     pub fn kind(self) -> Kind {
         match self {
             Refusal::NoBucket | Refusal::NoCredentials | Refusal::BadCredentials | Refusal::Forbidden => Kind::Denied,
-            Refusal::Clock | Refusal::Archived => Kind::Denied,
+            Refusal::NoRight | Refusal::Clock | Refusal::Archived => Kind::Denied,
             Refusal::WrongRegion | Refusal::Throttled | Refusal::NoAnswer | Refusal::Broken => Kind::Unreachable,
         }
     }
@@ -131,6 +135,7 @@ impl Refusal {
             }
             Refusal::BadCredentials => "the store does not accept the credentials: unknown, expired, or wrongly signed",
             Refusal::Forbidden => "the credentials are valid and lack this permission",
+            Refusal::NoRight => "the operating system says: permission denied",
             Refusal::Clock => "the clock of this machine differs too much from the store's",
             Refusal::Archived => "the object is archived in cold storage",
             Refusal::WrongRegion => "the bucket lives in another region, or behind another endpoint",
@@ -154,6 +159,7 @@ impl Refusal {
             Refusal::Forbidden => {
                 "`eddyline doctor` says which permission is missing, `--print-policy` how to grant it"
             }
+            Refusal::NoRight => "let the user that runs eddyline read there, and write in the warehouse",
             Refusal::Clock => "set this machine's clock, for instance by NTP",
             Refusal::Archived => "restore it, then `eddyline load --retry-quarantined`",
             Refusal::WrongRegion => "set AWS_REGION to the bucket's region, or correct AWS_ENDPOINT",
@@ -169,7 +175,7 @@ impl Refusal {
 /// A store's error in our words, with the exit code that fits.
 pub fn store_error(what: impl Into<String>, error: object_store::Error) -> Error {
     if let Some(refusal) = Refusal::of(&error) {
-        tracing::debug!(error = %words(&error), "the store refused");
+        tracing::debug!(error = %told(&error), "the store refused");
         return Error::new(refusal.kind(), what).because(refusal.sentence()).hint(refusal.hint());
     }
     let kind = kind_of(&error);
@@ -178,7 +184,20 @@ pub fn store_error(what: impl Into<String>, error: object_store::Error) -> Error
         Kind::Unreachable => hinted.hint("check the address, the region or endpoint and the network; then run again"),
         _ => hinted,
     };
-    hinted.because(error)
+    match kind {
+        // What a client says of an answer holds its address and its body.
+        Kind::Unreachable => hinted.because(told(&error)),
+        _ => hinted.because(error),
+    }
+}
+
+/// What this machine's disk refused, with the exit code that fits.
+pub fn disk_error(what: impl Into<String>, error: std::io::Error) -> Error {
+    if error.kind() != std::io::ErrorKind::PermissionDenied {
+        return Error::failed(what).because(error);
+    }
+    let refusal = Refusal::NoRight;
+    Error::new(refusal.kind(), what).because(refusal.sentence()).hint(refusal.hint())
 }
 
 /// The exit code's kind for a store's error.
@@ -221,6 +240,22 @@ fn words(error: &object_store::Error) -> String {
     if text.is_empty() { error.to_string() } else { text }
 }
 
+/// A store's error on one line, without what may be secret or personal: of an address no query, of a body nothing but
+/// its code. Both may hold signatures, and bodies repeat what was asked.
+fn told(error: &object_store::Error) -> String {
+    let text = error.to_string();
+    let (before, body) = text.split_once('<').unwrap_or((&text, ""));
+    let bare = |word: &'_ str| match word.split_once('?') {
+        Some((address, _)) if address.contains("://") => address.to_string(),
+        _ => word.to_string(),
+    };
+    let mut told: Vec<String> = before.split_whitespace().map(bare).collect();
+    let code = body.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>"));
+    told.extend(code.map(|(code, _)| code.to_string()));
+    // A message that is no XML may say anything.
+    told.join(" ").chars().filter(|c| !c.is_control() && *c != '\u{feff}').take(500).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -248,6 +283,7 @@ mod tests {
             (listing("503 Service Unavailable", "SlowDown"), Refusal::Throttled, 4),
             (listing("500 Internal Server Error", "InternalError"), Refusal::Broken, 4),
             (generic("error sending request | tcp connect error | Connection refused"), Refusal::NoAnswer, 4),
+            (generic("Unable to open file /w/x: Permission denied (os error 13)"), Refusal::NoRight, 3),
             (generic("Error performing PUT http://169.254.169.254/latest"), Refusal::NoCredentials, 3),
             (
                 generic("Error performing PUT http://169.254.169.254/latest - status code: 503 Service Unavailable: "),
@@ -284,6 +320,13 @@ mod tests {
         let ours = store_error("cannot list", generic("something new"));
         assert_eq!(ours.kind(), Kind::Unreachable);
         assert!(ours.show().contains("something new"));
+        let telling =
+            generic("GET http://h/b?list-type=2&sig=SECRET in 1ms: 400 Bad: <?xml?>\n<E><Code>New</Code>SECRET</E>");
+        assert!(
+            store_error("cannot list", telling)
+                .show()
+                .contains("\nbecause: Generic S3 error: GET http://h/b in 1ms: 400 Bad: New\n")
+        );
         let disk = E::Generic { store: "local disk", source: "disk is full".into() };
         assert_eq!(store_error("cannot write", disk).kind(), Kind::Failed);
     }

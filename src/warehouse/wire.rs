@@ -25,6 +25,27 @@ const METADATA_TRIES: u64 = 9;
 /// How long a read may say nothing before its connection counts as dead. The client has only a limit for the whole
 /// request, which must leave room for large objects.
 const SILENCE: Duration = Duration::from_secs(30);
+/// What clients send to those hosts and to nobody else; their address may be another one.
+const METADATA_HEADERS: [&str; 4] =
+    ["x-aws-ec2-metadata-token-ttl-seconds", "x-aws-ec2-metadata-token", "metadata-flavor", "metadata"];
+/// How the error of a metadata host is known that nobody answers for.
+pub const NO_METADATA: &str = "no metadata service answers";
+
+/// An error of a metadata host, see [`NO_METADATA`].
+#[derive(Debug)]
+struct NoMetadata(HttpError);
+
+impl std::fmt::Display for NoMetadata {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{NO_METADATA}: {}", self.0)
+    }
+}
+
+impl std::error::Error for NoMetadata {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.0)
+    }
+}
 
 /// Requests made to a store, retries included.
 #[derive(Debug, Default)]
@@ -132,7 +153,7 @@ struct Wire {
 impl HttpService for Wire {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let lists = is_listing(&request);
-        let metadata = request.uri().host().is_some_and(|host| METADATA.contains(&host));
+        let metadata = asks_metadata(&request);
         let counter = match request.method().as_str() {
             _ if lists => &self.traffic.list,
             _ if metadata => &self.traffic.other,
@@ -183,7 +204,7 @@ impl Wire {
             return error;
         }
         self.unanswered.store(0, Ordering::Relaxed);
-        HttpError::new(HttpErrorKind::Unknown, error)
+        HttpError::new(HttpErrorKind::Unknown, NoMetadata(error))
     }
 }
 
@@ -228,6 +249,11 @@ impl Body for Watched {
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
     }
+}
+
+fn asks_metadata(request: &HttpRequest) -> bool {
+    request.uri().host().is_some_and(|host| METADATA.contains(&host))
+        || METADATA_HEADERS.iter().any(|name| request.headers().contains_key(*name))
 }
 
 /// S3 and GCS: `?list-type=2`; Azure: `?restype=container&comp=list`.

@@ -2,7 +2,8 @@
 //! name.
 
 use super::{Bound, Fetched, Listed, Listing, is_before};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
+use crate::warehouse::refusal::disk_error;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path as FsPath, PathBuf};
@@ -21,10 +22,7 @@ fn walk(root: &FsPath, under: &str, bound: Bound<'_>, links: &mut Vec<PathBuf>, 
         Ok(entries) => entries,
         // The folder was there a moment ago: someone is tidying up.
         Err(e) if e.kind() == ErrorKind::NotFound && !under.is_empty() => return Ok(()),
-        Err(e) => {
-            let kind = if e.kind() == ErrorKind::PermissionDenied { Kind::Denied } else { Kind::Failed };
-            return Err(Error::new(kind, format!("cannot list the folder {}", folder.display())).because(e));
-        }
+        Err(e) => return Err(disk_error(format!("cannot list the folder {}", folder.display()), e)),
     };
     for entry in entries {
         let wrong = |e| Error::failed(format!("cannot list the folder {}", folder.display())).because(e);
