@@ -220,10 +220,12 @@ impl Loader {
             error = error.or(outcome.error);
         }
         let (mut files, mut undone) = ledger.files(&plan, report.started);
+        let mut held: Vec<String> = leave_out_known(&mut files, snapshot);
+        report.still_quarantined += held.len() as u64;
         error = error.or(take_back_refused(&mut files, &mut undone, self.bucket.address()));
         note_files(&files, progress, report);
-        let refused = files.iter().filter(|f| is_refused(f)).map(|f| &f.key);
-        let held = undone.iter().chain(refused).filter_map(|key| Some(event_type_prefix(key)?.0)).collect();
+        held.extend(files.iter().filter(|f| is_refused(f)).map(|f| f.key.clone()));
+        let held = undone.iter().chain(&held).filter_map(|key| Some(event_type_prefix(key)?.0)).collect();
         let watermarks = self.watermarks(&plan, snapshot, request, &held);
         let scanned = full.filter(|_| error.is_none() && undone.is_empty());
         report.error = error;
@@ -307,6 +309,15 @@ impl Loader {
             after.fold(seq, theirs);
         }
     }
+}
+
+/// Leaves out files that were refused before and are again: the ledger has them. Gives their keys.
+fn leave_out_known(files: &mut Vec<FileState>, snapshot: &Snapshot) -> Vec<String> {
+    let again = |file: &mut FileState| {
+        let known = snapshot.files.get(&file.key).filter(|known| is_refused(known));
+        is_refused(file) && known.is_some_and(|known| known.is(file.e_tag.as_deref(), file.size))
+    };
+    files.extract_if(.., again).map(|file| file.key).collect()
 }
 
 /// When the store let us read none of the files, none is at fault: they stay unknown to the ledger, and the pass fails.
