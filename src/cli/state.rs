@@ -16,6 +16,9 @@ use serde::Serialize;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+/// Notes of `verify` that are printed; a warehouse that was copied has one for each cell.
+const NOTES: usize = 20;
+
 /// `eddyline status`
 #[derive(clap::Args)]
 pub struct StatusArgs {
@@ -209,8 +212,11 @@ pub async fn verify(args: VerifyArgs, config: &Config) -> Result<()> {
         print(&(text + "\n"))?;
     } else {
         let mut out = String::new();
-        for note in &found.notes {
+        for note in found.notes.iter().take(NOTES) {
             let _ = writeln!(out, "note: {note}");
+        }
+        if found.notes.len() > NOTES {
+            let _ = writeln!(out, "note: {} more; --json has them all", number((found.notes.len() - NOTES) as u64));
         }
         for problem in &found.problems {
             let _ = writeln!(out, "problem: {problem}");

@@ -73,7 +73,7 @@ impl LoadReport {
         if c.files == 0 && c.cells == 0 {
             let what = if self.error.is_some() { "nothing loaded" } else { "nothing new" };
             let _ = writeln!(out, "{what}: {} listed, {} known", count(c.listed, "object"), number(self.known));
-            if self.known == 0 && c.listed == c.ignored.values().sum::<u64>() {
+            if self.known == 0 && c.listed <= c.ignored.values().sum::<u64>() {
                 let _ = writeln!(out, "no Currents file lies in {}: is --source right?", self.source);
             }
         } else {

@@ -66,6 +66,8 @@ pub enum Refusal {
     NoAnswer,
     /// The store keeps answering with errors of its own.
     Broken,
+    /// The store, or its client's options, know no conditional writes.
+    NoConditions,
 }
 
 impl Refusal {
@@ -75,6 +77,9 @@ impl Refusal {
         use object_store::Error as E;
         let text = words(error);
         let metadata = says(&text, &METADATA);
+        if matches!(error, E::NotImplemented { .. } | E::NotSupported { .. }) {
+            return Some(Refusal::NoConditions);
+        }
         let found = match (text.split_once("status code: "), error) {
             (Some((_, answer)), E::NotFound { .. }) => {
                 if says(&without_names(answer), &NO_BUCKET) {
@@ -112,6 +117,7 @@ impl Refusal {
             _ if is(&["SlowDown", "ServerBusy", "TooManyRequests"]) => Refusal::Throttled,
             403 => Refusal::Forbidden,
             408 => Refusal::NoAnswer,
+            501 => Refusal::NoConditions,
             500.. => Refusal::Broken,
             _ => return None,
         })
@@ -122,6 +128,7 @@ impl Refusal {
         match self {
             Refusal::NoBucket | Refusal::NoCredentials | Refusal::BadCredentials | Refusal::Forbidden => Kind::Denied,
             Refusal::NoRight | Refusal::Clock | Refusal::Archived => Kind::Denied,
+            Refusal::NoConditions => Kind::Failed,
             Refusal::WrongRegion | Refusal::Throttled | Refusal::NoAnswer | Refusal::Broken => Kind::Unreachable,
         }
     }
@@ -141,6 +148,7 @@ impl Refusal {
             Refusal::WrongRegion => "the bucket lives in another region, or behind another endpoint",
             Refusal::Throttled => "the store kept saying to slow down",
             Refusal::NoAnswer => "nobody answers there, or the connection keeps breaking",
+            Refusal::NoConditions => "the store takes no conditional writes, and they are what keeps two loaders apart",
             Refusal::Broken => "the store kept answering with an error of its own",
         }
     }
@@ -167,6 +175,9 @@ impl Refusal {
                 "run again later, with fewer --requests at once, or let it try for longer: --retry-for"
             }
             Refusal::NoAnswer => "check the address, the endpoint, the proxy and the network; then run again",
+            Refusal::NoConditions => {
+                "take out aws_conditional_put = \"disabled\", or keep the warehouse elsewhere; `eddyline doctor` tries them out"
+            }
             Refusal::Broken => "run again later; the provider's status page may know more",
         }
     }
@@ -281,6 +292,7 @@ mod tests {
             (listing("403 Forbidden", "RequestTimeTooSkewed"), Refusal::Clock, 3),
             (listing("400 Bad Request", "AuthorizationHeaderMalformed"), Refusal::WrongRegion, 4),
             (listing("503 Service Unavailable", "SlowDown"), Refusal::Throttled, 4),
+            (listing("501 Not Implemented", "NotImplemented"), Refusal::NoConditions, 1),
             (listing("500 Internal Server Error", "InternalError"), Refusal::Broken, 4),
             (generic("error sending request | tcp connect error | Connection refused"), Refusal::NoAnswer, 4),
             (generic("Unable to open file /w/x: Permission denied (os error 13)"), Refusal::NoRight, 3),
