@@ -174,7 +174,7 @@ fn cut_connections_are_tried_again(place: Place) {
     ]);
     assert_loads_through(place, &rules, |proxy, when| {
         let faults = ["refuse", "lose", "cut_body"].map(|kind| proxy.faults(kind));
-        assert!(faults[0] >= 10 && faults[1] >= 5 && faults[2] >= 8, "{when}: {faults:?}");
+        assert!(faults[0] >= 4 && faults[1] >= 5 && faults[2] >= 7, "{when}: {faults:?}");
     });
 }
 
@@ -339,7 +339,7 @@ fn two_loaders_at_once_on_s3_lose_and_double_nothing() {
         let committed = scene.ids();
         let mode: &[&str] = if meeting % 4 < 2 { &["--full"] } else { &[] };
         let first = start(scene.load(&way, mode));
-        std::thread::sleep(Duration::from_millis(dice.random_range(0..150)));
+        std::thread::sleep(Duration::from_millis(dice.random_range(0..100)));
         let second = start(scene.load(&way, mode));
         let runs = [end_of(first), end_of(second)];
         for run in &runs {
