@@ -183,6 +183,9 @@ pub fn store_options(config: &Config, profile: bool) -> Result<Vec<(String, Stri
     const READ: [&str; 3] = ["AWS_", "GOOGLE_", "AZURE_"];
     let ambient = std::env::vars().filter(|(name, _)| READ.iter().any(|p| name.starts_with(p)));
     let ambient = ambient.map(|(name, value)| (name.to_lowercase(), value));
+    // A token belongs to the key it came with: not to one that the file names.
+    let own_key = config.store.keys().any(|k| k.to_lowercase().trim_start_matches("aws_") == "access_key_id");
+    let ambient = ambient.filter(|(name, _)| !(own_key && name == "aws_session_token"));
     let mut options: Vec<(String, String)> =
         ambient.chain(config.store.iter().map(|(k, v)| (k.to_lowercase(), v.clone()))).collect();
     if profile {

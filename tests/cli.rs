@@ -145,6 +145,7 @@ fn help() {
       tables      List the tables, or describe one
       status      Show freshness, gaps, quarantine and the last loads
       verify      Check the warehouse against itself
+      doctor      Prove that what Eddyline needs works in your buckets, or print policies for them
       state       Work on the warehouse's own record of what it holds
       help        Print this message or the help of the given subcommand(s)
 
@@ -172,6 +173,10 @@ fn help() {
                                        EDDYLINE_DEFS=]
           --log <FORMAT>               Log what happens inside on standard error, as text or json
                                        [default: nothing] [env: EDDYLINE_LOG=]
+          --retry-for <DURATION>       How long a request to a store is tried again [default: 3m for
+                                       load, 15s for others] [env: EDDYLINE_RETRY_FOR=]
+          --requests <N>               Requests to a store under way at once [default: 64] [env:
+                                       EDDYLINE_REQUESTS=]
           --source <URL>               The export: a folder, s3://, gs:// or az:// [env:
                                        EDDYLINE_SOURCE=]
           --from <DATE-HOUR>           Only files queued in this hour (UTC) or later: 2026-03-01-00, or
@@ -195,6 +200,10 @@ fn help() {
                                        slots [default: 512MiB] [env: EDDYLINE_TARGET_OBJECT_SIZE=]
           --lateness <DURATION>        How far behind the newest hour of an event type its listing
                                        begins [default: 48h] [env: EDDYLINE_LATENESS=]
+          --through <EXTENT>           Up to where: now; hour: hours that are over; day: queue days
+                                       (UTC) that are over [default: now] [env: EDDYLINE_THROUGH=]
+          --full-scan <FREQUENCY>      How often everything is listed without --full: never, daily,
+                                       weekly or monthly [default: weekly] [env: EDDYLINE_FULL_SCAN=]
           --memory <SIZE>              Memory a pass may use, about [default: 2GiB] [env:
                                        EDDYLINE_MEMORY=]
           --max-file-bytes <SIZE>      What one file may hold, unpacked; a larger one is quarantined
@@ -476,9 +485,9 @@ fn mistakes_on_the_command_line() {
     assert_snapshot!(shell.says("eddyline load --source ftp://host/x --warehouse w"), @r#"
     $ eddyline load --source ftp://host/x --warehouse w
     -- stderr
-    error: cannot open ftp://host/x
-    because: Generic URL error: Unable to recognise URL "ftp://host/x"
-    hint: use a path, s3://, gs://, az:// or abfss://, with the store's own options and credentials
+    error: the `ftp:` address is not understood
+    because: no store here has addresses of this kind
+    hint: use a path, s3://, gs://, az:// or abfss://
     -- exit code 2
     "#);
     assert_snapshot!(shell.says(&format!("{LOAD} --columns all")), @r#"
@@ -641,7 +650,7 @@ fn mistakes_in_the_configuration() {
     $ eddyline load --source export/currents
     -- stderr
     error: the environment sets EDDYLINE_WAREHAUS, which is no option
-    hint: options are EDDYLINE_CHECK, EDDYLINE_COLUMNS, EDDYLINE_CONFIG, EDDYLINE_CRON, EDDYLINE_DEDUPE_WINDOW, EDDYLINE_DEFS, EDDYLINE_EVERY, EDDYLINE_GAP_ALERT, EDDYLINE_JITTER, EDDYLINE_LATENESS, EDDYLINE_LOCK_WAIT, EDDYLINE_LOG, EDDYLINE_MAX_BLOCK_BYTES, EDDYLINE_MAX_FILE_BYTES, EDDYLINE_MEMORY, EDDYLINE_METRICS_FILE, EDDYLINE_PREFETCH, EDDYLINE_PUSH_GATEWAY, EDDYLINE_QUERY_MEMORY, EDDYLINE_REPORT, EDDYLINE_SCHEMA_BUDGET, EDDYLINE_SOURCE, EDDYLINE_STRICT, EDDYLINE_TARGET_OBJECT_SIZE, EDDYLINE_THREADS, EDDYLINE_TYPES, EDDYLINE_VIEWS, EDDYLINE_WAREHOUSE, EDDYLINE_WEBHOOK, EDDYLINE_WORKERS
+    hint: options are EDDYLINE_CHECK, EDDYLINE_COLUMNS, EDDYLINE_CONFIG, EDDYLINE_CRON, EDDYLINE_DEDUPE_WINDOW, EDDYLINE_DEFS, EDDYLINE_EVERY, EDDYLINE_FULL_SCAN, EDDYLINE_GAP_ALERT, EDDYLINE_JITTER, EDDYLINE_LATENESS, EDDYLINE_LOCK_WAIT, EDDYLINE_LOG, EDDYLINE_MAX_BLOCK_BYTES, EDDYLINE_MAX_FILE_BYTES, EDDYLINE_MEMORY, EDDYLINE_METRICS_FILE, EDDYLINE_PREFETCH, EDDYLINE_PUSH_GATEWAY, EDDYLINE_QUERY_MEMORY, EDDYLINE_REPORT, EDDYLINE_REQUESTS, EDDYLINE_RETRY_FOR, EDDYLINE_SCHEMA_BUDGET, EDDYLINE_SOURCE, EDDYLINE_STRICT, EDDYLINE_TARGET_OBJECT_SIZE, EDDYLINE_THREADS, EDDYLINE_THROUGH, EDDYLINE_TYPES, EDDYLINE_VIEWS, EDDYLINE_WAREHOUSE, EDDYLINE_WEBHOOK, EDDYLINE_WORKERS
     -- exit code 2
     "#);
     shell.variables = vec![("EDDYLINE_STRICT", "yes")];
@@ -714,7 +723,9 @@ fn exit_codes_tell_a_scheduler_what_to_do() {
         "[store]\naws_endpoint = \"http://127.0.0.1:9\"\naws_allow_http = \"true\"\naws_region = \"eu-west-1\"\n\
          aws_access_key_id = \"id\"\naws_secret_access_key = \"QUITE-SECRET\"\n",
     );
-    let run = shell.run("eddyline load --config cloud.toml --source s3://bucket/currents --warehouse w").ends(4);
+    let run = shell
+        .run("eddyline load --config cloud.toml --source s3://bucket/currents --warehouse w --retry-for 1s")
+        .ends(4);
     assert!(run.stderr.starts_with("error: cannot list s3://bucket/currents\nbecause: "), "{}", run.stderr);
     assert!(!run.stderr.contains("QUITE-SECRET"), "{}", run.stderr);
     // 5: another writer.

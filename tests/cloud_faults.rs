@@ -153,6 +153,7 @@ fn a_store_that_throttles_slows_a_pass_down(place: Place) {
     for run in runs {
         let said = run.stderr.lines().filter(|line| line.contains("the store says to slow down")).count();
         assert_eq!(said, 13, "{run:#?}");
+        assert_eq!(run.json()["requests"]["throttled"], 13, "{run:#?}");
     }
 }
 

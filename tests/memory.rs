@@ -12,8 +12,8 @@ use support::*;
 /// was freed.
 const BESIDE_MIB: u64 = 128;
 
-/// Loads an export with a budget; returns the peak in MiB and the largest file's size in bytes.
-fn peak(shape: &Shape, budget_mib: u64) -> (u64, u64) {
+/// Loads an export with a budget; returns the peak in MiB and the sizes in bytes of the largest file and cell.
+fn peak(shape: &Shape, budget_mib: u64) -> (u64, u64, u64) {
     let dir = tempfile::tempdir().unwrap();
     let summary = shape.write(dir.path());
     // Decoded, records are larger than in their files, and these alone exceed the budget.
@@ -41,20 +41,24 @@ fn peak(shape: &Shape, budget_mib: u64) -> (u64, u64) {
     assert_eq!(stored as u64, shape.events, "{}", String::from_utf8_lossy(&out.stdout));
     println!("peak {peak} MiB for {} MiB of files, the largest {} MiB", summary.bytes >> 20, largest >> 20);
     assert!(peak > 16, "the peak was not measured");
-    (peak, largest)
+    let cell = files_in(&warehouse.join("tables")).iter().map(|(_, bytes)| bytes.len() as u64).max().unwrap();
+    (peak, largest, cell)
 }
 
 #[test]
 fn many_files_stay_near_what_the_option_says() {
     // With 2 GiB to use, the same load peaks at 600 MiB.
-    let (peak, _) = peak(&Shape { events: 400_000, days: 1, files_per_hour: 8, ..Shape::default() }, 128);
+    let (peak, _, _) = peak(&Shape { events: 400_000, days: 1, files_per_hour: 8, ..Shape::default() }, 128);
     assert!(peak <= 128 + BESIDE_MIB, "{peak} MiB at its peak, with --memory 128MiB");
 }
 
 #[test]
 fn files_nearly_as_large_as_the_budget_do_too() {
     let shape = Shape { events: 500_000, days: 1, types: "users.messages.email.Send", ..Shape::default() };
-    let (peak, largest) = peak(&shape, 64);
+    let (peak, largest, cell) = peak(&shape, 64);
     assert!(largest > 24 << 20, "the largest file has only {largest} bytes");
-    assert!(peak <= 64 + BESIDE_MIB, "{peak} MiB at its peak, with --memory 64MiB");
+    // The object is put together in memory, in a buffer that doubles as it grows. Decoded as a whole, the largest file
+    // would take the load beyond that bound.
+    let bound = 64 + BESIDE_MIB + (cell >> 19);
+    assert!(peak <= bound, "{peak} MiB at its peak, with --memory 64MiB and a cell of {} MiB", cell >> 20);
 }

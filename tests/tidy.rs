@@ -59,7 +59,7 @@ struct Rule {
 }
 
 /// Each room and the rooms it may name. A room that is not here is not part of the design yet.
-const ROOMS: [(&str, &[&str]); 11] = [
+const ROOMS: [(&str, &[&str]); 12] = [
     ("error", &[]),
     ("currents", &["error"]),
     ("table", &["currents", "error"]),
@@ -67,9 +67,10 @@ const ROOMS: [(&str, &[&str]); 11] = [
     ("load", &["warehouse", "table", "currents", "error"]),
     ("tell", &["load", "warehouse", "table", "currents", "error"]),
     ("query", &["warehouse", "table", "currents", "error"]),
+    ("doctor", &["load", "warehouse", "currents", "error"]),
     ("generate", &["table", "currents", "error"]),
     ("config", &["error"]),
-    ("cli", &["config", "generate", "query", "tell", "load", "warehouse", "table", "currents", "error"]),
+    ("cli", &["config", "doctor", "generate", "query", "tell", "load", "warehouse", "table", "currents", "error"]),
     ("main", &["cli"]),
 ];
 

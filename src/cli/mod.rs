@@ -1,5 +1,6 @@
 //! The command line: clap lives and dies here. Rooms get plain option structs.
 
+mod doctor;
 mod generate;
 mod load;
 mod options;
@@ -47,6 +48,8 @@ enum Command {
     Status(state::StatusArgs),
     /// Check the warehouse against itself
     Verify(state::VerifyArgs),
+    /// Prove that what Eddyline needs works in your buckets, or print policies for them
+    Doctor(doctor::Args),
     /// Work on the warehouse's own record of what it holds
     State(state::StateArgs),
 }
@@ -87,6 +90,7 @@ fn run(cli: Cli) -> Result<()> {
                 Command::Tables(args) => sql::tables(args, &config).await,
                 Command::Status(args) => state::status(args, &config).await,
                 Command::Verify(args) => state::verify(args, &config).await,
+                Command::Doctor(args) => doctor::run(args, &config).await,
                 Command::State(args) => state::state(args, &config).await,
             }
         });

@@ -121,7 +121,7 @@ impl Operator {
         let text = outcome.as_ref().ok().map(LoadReport::text);
         let (pass, mut error, warning) = match outcome {
             Ok(pass) => self.judged(pass),
-            Err(error) => (self.nothing(began), Some(error), None),
+            Err(error) => (self.nothing(began), Some(resumable(error)), None),
         };
         // Who asked to stop does not wait for a look at the tables.
         let stopped = error.as_ref().is_some_and(|e| matches!(e.kind(), Kind::Interrupted | Kind::Terminated));
@@ -164,13 +164,7 @@ impl Operator {
     /// What a pass that ended means for the exit code, and what to warn of.
     fn judged(&self, mut pass: LoadReport) -> (LoadReport, Option<Error>, Option<String>) {
         if let Some(error) = pass.error.take() {
-            let error = match error.kind() {
-                Kind::Interrupted | Kind::Terminated => {
-                    error.hint("what was finished is committed; run again to go on")
-                }
-                _ => error,
-            };
-            return (pass, Some(error), None);
+            return (pass, Some(resumable(error)), None);
         }
         let quarantined = pass.quarantined.len() as u64 + pass.still_quarantined;
         let rejected = pass.counters.rejected;
@@ -238,6 +232,14 @@ impl Operator {
                 say::warning(&format!("{}{causes}", trouble.what()));
             }
         }
+    }
+}
+
+/// With a word for whoever asked to stop.
+fn resumable(error: Error) -> Error {
+    match error.kind() {
+        Kind::Interrupted | Kind::Terminated => error.hint("what was finished is committed; run again to go on"),
+        _ => error,
     }
 }
 

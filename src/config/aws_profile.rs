@@ -25,7 +25,11 @@ const OTHERS: [&str; 4] = [
 
 /// The options a profile adds to those given: the one `AWS_PROFILE` names, or `default`. Keys given count more.
 pub fn options(given: &[(String, String)], home: Option<&Path>) -> Result<Vec<(String, String)>> {
-    let of = |name: &str| given.iter().find(|(k, _)| k == name).map(|(_, v)| v.as_str());
+    // The client takes each name with and without `aws_`.
+    let of = |name: &str| {
+        let bare = |k: &str| k.strip_prefix("aws_").unwrap_or(k).to_string();
+        given.iter().rev().find(|(k, _)| bare(k) == bare(name)).map(|(_, v)| v.as_str())
+    };
     let named = of("aws_profile");
     if of("aws_access_key_id").is_some() || (named.is_none() && OTHERS.iter().any(|name| of(name).is_some())) {
         return Ok(Vec::new());
@@ -55,7 +59,12 @@ pub fn options(given: &[(String, String)], home: Option<&Path>) -> Result<Vec<(S
             ))
         });
     }
-    let missing = KEYS.iter().filter(|(_, option)| of(option).is_none());
+    let other = |option: &str| match option {
+        "aws_region" => of("aws_default_region"),
+        "aws_endpoint" => of("aws_endpoint_url"),
+        _ => None,
+    };
+    let missing = KEYS.iter().filter(|(_, option)| of(option).is_none() && other(option).is_none());
     Ok(missing.filter_map(|(key, option)| Some((option.to_string(), found.get(*key)?.clone()))).collect())
 }
 
@@ -115,6 +124,8 @@ mod tests {
     #[test]
     fn other_credentials_go_before_a_profile_nobody_named() {
         assert!(found(&[("aws_access_key_id", "X")]).unwrap().is_empty());
+        assert!(found(&[("access_key_id", "X")]).unwrap().is_empty());
+        assert_eq!(found(&[("aws_default_region", "x")]).unwrap().len(), 2);
         assert!(found(&[("aws_web_identity_token_file", "/t")]).unwrap().is_empty());
         assert_eq!(found(&[("aws_web_identity_token_file", "/t"), ("aws_profile", "night")]).unwrap().len(), 4);
     }

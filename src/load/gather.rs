@@ -59,15 +59,17 @@ impl Gathered {
     ) -> Result<bool> {
         // Files are fetched ahead as they are and decoded one at a time: decoded ones are several times as large.
         let largest = files.iter().map(|f| f.listed.size).max().unwrap_or(0);
+        let most = ctx.settings.effective_limits().file_bytes as u64;
         let mut fetched = futures::stream::iter(files)
             .map(|file| async move {
-                let outcome = ctx.bucket.fetch(&file.listed).await;
+                let outcome = ctx.bucket.fetch(&file.listed, most).await;
                 (file, outcome)
             })
             .buffered(ctx.settings.files_ahead(largest));
-        while let Some((file, outcome)) = fetched.next().await {
+        let doing = format!("while building {key}");
+        while let Some((file, outcome)) = ctx.stop.or(&doing, fetched.next()).await? {
             if let Some(kind) = ctx.stop.requested() {
-                return Err(Error::new(kind, format!("stopped while building {key}")));
+                return Err(Error::new(kind, format!("stopped {doing}")));
             }
             Progress::add(&ctx.progress.files_done, 1);
             if !self.take(ctx, table, key, &file, outcome?).await? {

@@ -44,21 +44,24 @@ impl Ledger {
         }
     }
 
-    /// The lines of all files that are wholly done: every table has its share, all of the same version. The others
-    /// stay unknown, and the next pass finds them.
-    pub fn files(self, plan: &Plan, now: DateTime<Utc>) -> Vec<FileState> {
+    /// The lines of all files that are wholly done: every table has its share, all of the same version. And the keys of
+    /// the others: those stay unknown, and the next pass finds them.
+    pub fn files(self, plan: &Plan, now: DateTime<Utc>) -> (Vec<FileState>, Vec<String>) {
         let mut planned: HashMap<&str, &PlannedFile> = HashMap::new();
         for file in plan.days.values().flat_map(|d| &d.files) {
             planned.insert(&file.listed.key, file);
         }
-        let mut done: Vec<FileState> = self
-            .files
-            .into_iter()
-            .filter(|(key, entry)| entry.parts.len() == entry.expected && !plan.partial.contains(key))
-            .filter_map(|(key, entry)| state(&key, entry.parts, planned.get(key.as_str()).copied(), now))
-            .collect();
+        let (mut done, mut undone) = (Vec::new(), Vec::new());
+        for (key, entry) in self.files {
+            let whole = entry.parts.len() == entry.expected && !plan.partial.contains(&key);
+            let state = if whole { state(&key, entry.parts, planned.get(key.as_str()).copied(), now) } else { None };
+            match state {
+                Some(state) => done.push(state),
+                None => undone.push(key),
+            }
+        }
         done.sort_by(|a, b| a.key.cmp(&b.key));
-        done
+        (done, undone)
     }
 }
 

@@ -1,12 +1,11 @@
 //! One pass, top to bottom: snapshot, list, plan, build, publish, commit.
 
-use super::bucket::Bucket;
+use super::bucket::{Bucket, event_type_prefix};
 use super::context::{Context, Settings};
 use super::ledger::Ledger;
 use super::look::Look;
-use super::plan::{Plan, Scope};
+use super::plan::{Plan, Scope, is_refused};
 use super::reach::Through;
-use super::read::REFUSED;
 use super::report::LoadReport;
 use super::restate::restate;
 use super::route::route;
@@ -19,7 +18,7 @@ use crate::table::Definitions;
 use crate::warehouse::lock::WriterLock;
 use crate::warehouse::log::{self, FORMAT};
 use crate::warehouse::{
-    Fate, FileState, LoadSummary, LogEntry, Refusal, Snapshot, Store, cell::TABLES, checkpoint, dataset,
+    Fate, FileState, LoadSummary, LogEntry, Refusal, Requests, Snapshot, Store, cell::TABLES, checkpoint, dataset,
 };
 use chrono::{DateTime, NaiveDate, Utc};
 use futures::StreamExt;
@@ -95,14 +94,15 @@ impl Loader {
         let lock = self.lock(&stop).await?;
         lock.sweep(&self.store);
         let started = clock();
+        let before = self.requests();
         let mut warnings = Vec::new();
-        if dataset::read(&self.store).await?.is_none() {
+        if stop.or("before anything was done", dataset::read(&self.store)).await??.is_none() {
             self.recover(started, &mut warnings).await?;
         }
         dataset::open(&self.store).await?;
         let mut so_far: Option<SoFar> = None;
         for race in 1..=RACES {
-            let snapshot = Arc::new(Snapshot::open(&self.store).await?);
+            let snapshot = Arc::new(stop.or("while reading the log", Snapshot::open(&self.store)).await??);
             let mut report = LoadReport {
                 started,
                 source: self.bucket.address().to_string(),
@@ -114,6 +114,7 @@ impl Loader {
                 .get_or_insert_with(|| SoFar { watermarks: snapshot.watermarks.clone(), touched: BTreeSet::new() });
             let entry = self.work(&snapshot, request, &stop, &progress, so_far, &mut report).await?;
             report.finished = clock();
+            report.requests = self.requests().map(|now| now.since(&before.unwrap_or_default()));
             // What was built is found again, with what the other writer did.
             if race < RACES && report.error.as_ref().is_some_and(|e| e.kind() == Kind::Conflict) {
                 continue;
@@ -130,6 +131,14 @@ impl Loader {
         }
         Err(Error::new(Kind::Conflict, format!("other writers keep committing to {}", self.store.url()))
             .hint("let one loader at a time write; what this pass built is kept and found by the next"))
+    }
+
+    /// Requests made so far, to source and warehouse.
+    fn requests(&self) -> Option<Requests> {
+        match (self.bucket.requests(), self.store.requests()) {
+            (Some(source), Some(warehouse)) => Some(source.and(&warehouse)),
+            (one, other) => one.or(other),
+        }
     }
 
     /// The writer's lock, waited for in short turns: whoever asks to stop must not wait for another loader's pass.
@@ -176,7 +185,7 @@ impl Loader {
         report: &mut LoadReport,
     ) -> Result<Option<LogEntry>> {
         let Look { mut plan, listing, full, due } =
-            self.look(snapshot, &so_far.watermarks, request, report.started).await?;
+            stop.or("while listing", self.look(snapshot, &so_far.watermarks, request, report.started)).await??;
         let ctx = Arc::new(Context {
             store: self.store.clone(),
             bucket: self.bucket.clone(),
@@ -210,18 +219,20 @@ impl Loader {
             report.schema_changes.extend(outcome.change);
             error = error.or(outcome.error);
         }
-        let mut files = ledger.files(&plan, report.started);
-        error = error.or(take_back_refused(&mut files, self.bucket.address()));
+        let (mut files, mut undone) = ledger.files(&plan, report.started);
+        let mut held: Vec<String> = leave_out_known(&mut files, snapshot);
+        report.still_quarantined += held.len() as u64;
+        error = error.or(take_back_refused(&mut files, &mut undone, self.bucket.address()));
         note_files(&files, progress, report);
-        let whole = error.is_none() && plan.partial.is_empty();
-        let watermarks =
-            if whole { self.watermarks(&plan, snapshot, request, report.started) } else { BTreeMap::new() };
+        held.extend(files.iter().filter(|f| is_refused(f)).map(|f| f.key.clone()));
+        let held = undone.iter().chain(&held).filter_map(|key| Some(event_type_prefix(key)?.0)).collect();
+        let watermarks = self.watermarks(&plan, snapshot, request, &held);
+        let scanned = full.filter(|_| error.is_none() && undone.is_empty());
         report.error = error;
         report.behind = behind(snapshot, &cells, &report.schema_changes, &self.definitions);
-        let scanned = whole && full;
         let nothing = files.is_empty() && cells.is_empty() && report.schema_changes.is_empty();
         // That everything was listed is worth an entry once it was due; else every pass would do it again.
-        if nothing && watermarks.is_empty() && !(scanned && due) {
+        if nothing && watermarks.is_empty() && !(scanned.is_some() && due) {
             return Ok(None);
         }
         Ok(Some(LogEntry {
@@ -300,15 +311,23 @@ impl Loader {
     }
 }
 
+/// Leaves out files that were refused before and are again: the ledger has them. Gives their keys.
+fn leave_out_known(files: &mut Vec<FileState>, snapshot: &Snapshot) -> Vec<String> {
+    let again = |file: &mut FileState| {
+        let known = snapshot.files.get(&file.key).filter(|known| is_refused(known));
+        is_refused(file) && known.is_some_and(|known| known.is(file.e_tag.as_deref(), file.size))
+    };
+    files.extract_if(.., again).map(|file| file.key).collect()
+}
+
 /// When the store let us read none of the files, none is at fault: they stay unknown to the ledger, and the pass fails.
-/// Single ones that are refused while others are read are quarantined.
-fn take_back_refused(files: &mut Vec<FileState>, source: &str) -> Option<Error> {
-    let refused = |file: &FileState| file.fate == Fate::Quarantined && file.reason.starts_with(REFUSED);
-    let count = files.iter().filter(|file| refused(file)).count();
+/// Single ones that are refused while others are read are quarantined, and tried again by every pass that lists them.
+fn take_back_refused(files: &mut Vec<FileState>, undone: &mut Vec<String>, source: &str) -> Option<Error> {
+    let count = files.iter().filter(|file| is_refused(file)).count();
     if count == 0 || files.iter().any(|file| file.fate == Fate::Loaded) {
         return None;
     }
-    files.retain(|file| !refused(file));
+    undone.extend(files.extract_if(.., |file| is_refused(file)).map(|file| file.key));
     let files = if count == 1 { "one file" } else { "files" };
     let refusal = Refusal::Forbidden;
     Some(

@@ -16,8 +16,8 @@ pub struct Look {
     pub plan: Plan,
     /// What was seen.
     pub listing: Listing,
-    /// Whether it was a look at everything.
-    pub full: bool,
+    /// For a look at everything: at everything of which event types.
+    pub full: Option<String>,
     /// Whether that was due by itself.
     pub due: bool,
 }
@@ -33,7 +33,8 @@ impl Loader {
     ) -> Result<Look> {
         let mut scope = request.scope.clone();
         scope.to = [scope.to, request.through.last_hour(now)].into_iter().flatten().min();
-        let due = self.settings.full_scan.is_due(snapshot, self.bucket.address(), now);
+        let types = scope.types_text();
+        let due = self.settings.full_scan.is_due(snapshot, self.bucket.address(), &types, now);
         let everything = request.full || scope.rebuild || scope.retry_quarantined || due;
         let undated = if everything { BTreeSet::new() } else { undated_prefixes(snapshot) };
         let bound = |prefix: &str| -> Option<QueueHour> {
@@ -48,27 +49,26 @@ impl Loader {
             true => self.bucket.list_everything(&bound).await?,
             false => self.bucket.list(&bound).await?,
         };
-        let plan = plan(&listing.objects, snapshot, &scope, self.settings.target_object_size);
-        let unlimited = request.scope.from.is_none() && request.scope.to.is_none() && scope.types.is_none();
-        Ok(Look { plan, listing, full: everything && unlimited, due: due && unlimited })
+        let plan = plan(&listing.objects, snapshot, &scope, hour_of(now), self.settings.target_object_size);
+        let unlimited = request.scope.from.is_none() && request.scope.to.is_none();
+        Ok(Look { plan, listing, full: (everything && unlimited).then_some(types), due: due && unlimited })
     }
 
-    /// The watermarks this pass moves: only forward, only where everything up to there was looked at.
+    /// The watermarks this pass moves: only forward, only where everything up to there was looked at. `held`: prefixes
+    /// with files that are not done.
     pub(super) fn watermarks(
         &self,
         plan: &Plan,
         snapshot: &Snapshot,
         request: &Request,
-        now: DateTime<Utc>,
+        held: &BTreeSet<&str>,
     ) -> BTreeMap<String, String> {
         if request.scope.from.is_some() {
             return BTreeMap::new();
         }
-        // A key with a date far ahead must not hide the hours until then.
-        let latest = QueueHour { date: now.date_naive(), hour: now.hour() as u8 };
         plan.newest
             .iter()
-            .filter(|(_, hour)| **hour <= latest)
+            .filter(|(prefix, _)| !held.contains(prefix.as_str()))
             .map(|(prefix, hour)| (self.watermark_of(prefix), *hour))
             .filter(|(name, hour)| snapshot.watermarks.get(name).is_none_or(|old| hour > old))
             .map(|(name, hour)| (name, hour.to_string()))
@@ -91,4 +91,8 @@ fn undated_prefixes(snapshot: &Snapshot) -> BTreeSet<String> {
         }
     }
     found
+}
+
+fn hour_of(now: DateTime<Utc>) -> QueueHour {
+    QueueHour { date: now.date_naive(), hour: now.hour() as u8 }
 }

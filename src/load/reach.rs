@@ -81,8 +81,8 @@ impl FullScan {
         }
     }
 
-    /// Whether the source at `address` was not listed whole for that long.
-    pub fn is_due(self, snapshot: &Snapshot, address: &str, now: DateTime<Utc>) -> bool {
+    /// Whether the source at `address` was not listed whole for that long, for these event types or for all.
+    pub fn is_due(self, snapshot: &Snapshot, address: &str, types: &str, now: DateTime<Utc>) -> bool {
         let period = match self {
             FullScan::Never => return false,
             FullScan::Daily => Duration::days(1),
@@ -91,7 +91,8 @@ impl FullScan {
         };
         // A nightly job is a little early now and then; that must not cost another night.
         let slack = Duration::hours(2);
-        let last = snapshot.loads.iter().rev().find(|load| load.full && load.source == address);
+        let covers = |full: &Option<String>| full.as_deref().is_some_and(|full| full == "*" || full == types);
+        let last = snapshot.loads.iter().rev().find(|load| covers(&load.full) && load.source == address);
         last.is_none_or(|load| now - load.started >= period - slack)
     }
 }
@@ -122,22 +123,26 @@ mod tests {
 
     #[test]
     fn a_full_scan_is_due_after_its_period_and_per_source() {
-        let load = |started: &str, full: bool| LoadSummary {
+        let load = |started: &str, full: Option<&str>| LoadSummary {
             seq: 1,
             started: at(started),
             finished: at(started),
             source: "s3://a".into(),
             eddyline: String::new(),
             counters: Counters::default(),
-            full,
+            full: full.map(str::to_string),
         };
-        let loads = vec![load("2026-03-01T02:00:00Z", true), load("2026-03-07T02:00:00Z", false)];
+        let loads = vec![load("2026-03-01T02:00:00Z", Some("*")), load("2026-03-07T02:00:00Z", None)];
         let snapshot = Snapshot { loads, ..Snapshot::default() };
-        let due = |scan: FullScan, address: &str, now: &str| scan.is_due(&snapshot, address, at(now));
+        let due = |scan: FullScan, address: &str, now: &str| scan.is_due(&snapshot, address, "users.*", at(now));
         assert!(!due(FullScan::Weekly, "s3://a", "2026-03-07T02:00:00Z"));
         assert!(due(FullScan::Weekly, "s3://a", "2026-03-08T01:59:00Z"));
         assert!(due(FullScan::Daily, "s3://a", "2026-03-07T02:00:00Z"));
         assert!(due(FullScan::Weekly, "s3://b", "2026-03-07T02:00:00Z"));
+        let narrow = Snapshot { loads: vec![load("2026-03-06T02:00:00Z", Some("users.*"))], ..Snapshot::default() };
+        let now = at("2026-03-07T02:00:00Z");
+        assert!(!FullScan::Weekly.is_due(&narrow, "s3://a", "users.*", now));
+        assert!(FullScan::Weekly.is_due(&narrow, "s3://a", "*", now));
         assert!(!due(FullScan::Never, "s3://b", "2036-03-07T02:00:00Z"));
     }
 }

@@ -31,11 +31,17 @@ pub fn take_in_hand(ctx: &Context, file: &PlannedFile, fetched: Fetched) -> File
         Fetched::Vanished => FileRead::Vanished,
         Fetched::Unreadable(reason) => FileRead::Damaged(format!("unreadable: {reason}"), file.listed.clone()),
         Fetched::Refused(reason) => FileRead::Damaged(format!("{REFUSED}: {reason}"), file.listed.clone()),
+        Fetched::TooLarge(size) => FileRead::Damaged(too_large(size), file.listed.clone()),
         Fetched::Bytes(bytes, listed) => {
             Progress::add(&ctx.progress.bytes, bytes.len() as u64);
             FileRead::Bytes(bytes, listed)
         }
     }
+}
+
+fn too_large(size: u64) -> String {
+    let what = format!("the file has {size} bytes, more than may be read at once");
+    damage_text(&Damage::new(Reason::LimitExceeded, what))
 }
 
 /// Why a file is damaged, as its line in the ledger says it.
@@ -52,17 +58,19 @@ pub async fn event_types_in(
     ctx: &Context,
     file: &PlannedFile,
 ) -> Result<std::result::Result<Vec<EventType>, Unroutable>> {
-    let (bytes, listed) = match ctx.bucket.fetch(&file.listed).await? {
+    let limits = ctx.settings.effective_limits();
+    let (bytes, listed) = match ctx.bucket.fetch(&file.listed, limits.file_bytes as u64).await? {
         Fetched::Bytes(bytes, listed) => (bytes, listed),
         Fetched::Vanished => return Ok(Err(Unroutable::Vanished)),
         Fetched::Unreadable(reason) => {
             return Ok(Err(Unroutable::Damaged(format!("unreadable: {reason}"), file.listed.clone())));
         }
+        Fetched::TooLarge(size) => return Ok(Err(Unroutable::Damaged(too_large(size), file.listed.clone()))),
         Fetched::Refused(reason) => {
             return Ok(Err(Unroutable::Damaged(format!("{REFUSED}: {reason}"), file.listed.clone())));
         }
     };
-    Ok(match currents::peek(&file.source, &bytes, &ctx.settings.effective_limits(), &ctx.schemas) {
+    Ok(match currents::peek(&file.source, &bytes, &limits, &ctx.schemas) {
         Ok(types) => {
             let known: Vec<EventType> = types.into_iter().flatten().collect();
             match (known.is_empty(), file.source.event_type.clone()) {

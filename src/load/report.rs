@@ -2,7 +2,7 @@
 
 use super::plan::Plan;
 use crate::error::Error;
-use crate::warehouse::{Counters, SchemaChange};
+use crate::warehouse::{Counters, Requests, SchemaChange};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -28,6 +28,8 @@ pub struct LoadReport {
     pub counters: Counters,
     /// Objects that were known already.
     pub known: u64,
+    /// Requests to stores behind a network, source and warehouse together.
+    pub requests: Option<Requests>,
     /// By table: files, rows stored, duplicates, rejected records.
     pub tables: BTreeMap<String, TableCounts>,
     /// Tables and columns that are new.
@@ -86,6 +88,17 @@ impl LoadReport {
             let _ = writeln!(out, "  cells       {:>14}  ({} written)", number(c.cells), bytes(c.written));
             if c.realigned > 0 {
                 let _ = writeln!(out, "  realigned   {:>14}  cells gained newer columns", number(c.realigned));
+            }
+        }
+        if let Some(r) = &self.requests {
+            let kinds = format!("{} lists, {} reads, {} writes", number(r.list), number(r.get), number(r.put));
+            let _ = writeln!(out, "  requests    {:>14}  ({kinds})", number(r.total()));
+            if r.throttled + r.failed > 0 {
+                let (slow, failed) = (number(r.throttled), number(r.failed));
+                let _ = writeln!(
+                    out,
+                    "  of these    {slow:>14}  answered with `slow down`, {failed} failed; all tried again"
+                );
             }
         }
         self.notes(&mut out);

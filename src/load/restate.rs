@@ -70,7 +70,7 @@ pub async fn restate(store: &Store, definitions: &Definitions, now: DateTime<Utc
         source: "(the cells' footers)".into(),
         eddyline: env!("CARGO_PKG_VERSION").into(),
         counters: Counters { files: files.len() as u64, ..Counters::default() },
-        full: false,
+        full: None,
     };
     Ok(LogEntry {
         format: FORMAT,

@@ -19,9 +19,10 @@ pub async fn route(ctx: &Context, plan: &mut Plan, scope: &Scope) -> Result<Vec<
             (file, types)
         })
         .buffered(ctx.settings.files_ahead(largest));
-    while let Some((file, types)) = looks.next().await {
+    let doing = "while looking into files";
+    while let Some((file, types)) = ctx.stop.or(doing, looks.next()).await? {
         if let Some(kind) = ctx.stop.requested() {
-            return Err(Error::new(kind, "stopped while looking into files"));
+            return Err(Error::new(kind, format!("stopped {doing}")));
         }
         match types? {
             Ok(types) => {

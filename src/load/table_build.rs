@@ -3,7 +3,7 @@
 use super::cell_build::{BuiltCell, CellJob, FilePart, TableInWork, build_cell};
 use super::context::{ColumnPolicy, Context};
 use super::dedupe::Neighbours;
-use super::plan::DayPlan;
+use super::plan::{DayPlan, PlannedFile};
 use super::read::frozen;
 use crate::currents::EventType;
 use crate::error::Result;
@@ -99,8 +99,8 @@ async fn build_days(
             }
             let key = CellKey { table: name.to_string(), queue_date: *day, slot };
             let there = stored.get(&key).copied();
-            let bytes = files.iter().map(|f| f.listed.size).sum::<u64>() + there.map_or(0, |c| c.0 * 2);
-            let largest = files.iter().map(|f| f.listed.size).max().unwrap_or(0);
+            let bytes = files.iter().map(PlannedFile::weight).sum::<u64>() + there.map_or(0, |c| c.0 * 2);
+            let largest = files.iter().map(PlannedFile::weight).max().unwrap_or(0);
             let _memory = ctx.reserve(bytes, largest).await;
             let job = CellJob { key, slots: plan.slots, files };
             let built = build_cell(ctx, table, &job).await?;

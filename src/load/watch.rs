@@ -1,7 +1,8 @@
 //! What a running pass shows and hears: counters for a progress display, and the request to stop.
 
-use crate::error::Kind;
+use crate::error::{Error, Kind, Result};
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::time::Duration;
 
 /// Counters of a running pass. Written by the pass, read by whoever displays it.
 #[derive(Debug, Default)]
@@ -24,7 +25,7 @@ impl Progress {
     }
 }
 
-/// A request to stop, set by a signal handler and looked at between files and cells.
+/// A request to stop, set by a signal handler and looked at between files and cells and while waiting for a store.
 #[derive(Debug, Default)]
 pub struct Stop(AtomicU8);
 
@@ -40,6 +41,21 @@ impl Stop {
             0 => None,
             130 => Some(Kind::Interrupted),
             _ => Some(Kind::Terminated),
+        }
+    }
+
+    /// Waits for work that may be dropped at any moment, such as a read, unless asked to stop meanwhile: a store that
+    /// says to slow down can make it wait for minutes. `doing`: what is stopped.
+    pub async fn or<T>(&self, doing: &str, work: impl Future<Output = T>) -> Result<T> {
+        const LOOK: Duration = Duration::from_millis(200);
+        tokio::pin!(work);
+        loop {
+            if let Ok(done) = tokio::time::timeout(LOOK, &mut work).await {
+                return Ok(done);
+            }
+            if let Some(kind) = self.requested() {
+                return Err(Error::new(kind, format!("stopped {doing}")));
+            }
         }
     }
 }

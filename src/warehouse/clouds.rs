@@ -34,6 +34,8 @@ pub struct Remote {
     pub prefix: String,
     /// The requests made so far.
     pub traffic: Arc<Traffic>,
+    /// Requests that may be under way at once; pages of listings are not counted by the store itself.
+    pub requests: usize,
 }
 
 /// A store that lists page by page.
@@ -60,7 +62,7 @@ pub enum Cloud {
 impl Cloud {
     /// The cloud of an address; `None` for a local folder or an address of another kind.
     pub fn of(address: &str) -> Option<Cloud> {
-        match scheme_of(&Url::parse(address).ok()?).ok()? {
+        match scheme_of(&Url::parse(address).ok()?)? {
             ObjectStoreScheme::AmazonS3 => Some(Cloud::S3),
             ObjectStoreScheme::GoogleCloudStorage => Some(Cloud::Gcs),
             ObjectStoreScheme::MicrosoftAzure => Some(Cloud::Azure),
@@ -81,9 +83,13 @@ pub fn is_option(name: &str) -> bool {
 
 /// Opens a cloud address. Nothing is asked of the store yet.
 pub fn open(address: &str, options: &[(String, String)]) -> Result<Remote> {
-    let wrong = |e: String| Error::usage(format!("`{address}` is not an address")).because(e).hint(NO_ADDRESS);
+    // The address may hold a secret until it is known to be without extras.
+    let scheme = address.split(':').next().unwrap_or_default();
+    let wrong =
+        |e: String| Error::usage(format!("the `{scheme}:` address is not understood")).because(e).hint(NO_ADDRESS);
     let url = Url::parse(address).map_err(|e| wrong(e.to_string()))?;
-    let scheme = scheme_of(&url).map_err(|e| wrong(e.to_string()))?;
+    let scheme = scheme_of(&url).ok_or_else(|| wrong("no store here has addresses of this kind".to_string()))?;
+    refuse_extras(&url, &scheme)?;
     let traffic = Arc::new(Traffic::default());
     let how = How::from(options, traffic.clone())?;
     let unopened = |e: object_store::Error| {
@@ -115,14 +121,32 @@ pub fn open(address: &str, options: &[(String, String)]) -> Result<Remote> {
         }
         _ => return Err(wrong(format!("nothing here reads `{}` addresses", url.scheme()))),
     };
-    Ok(Remote { objects, pages: Pages(pages), prefix: folder_of(&url, scheme), traffic })
+    Ok(Remote { objects, pages: Pages(pages), prefix: folder_of(&url, scheme), traffic, requests: how.requests })
+}
+
+/// Refuses what the client would pass over and every message would repeat: keys and signatures in the address.
+fn refuse_extras(url: &Url, scheme: &ObjectStoreScheme) -> Result<()> {
+    let host = url.host_str().unwrap_or_default();
+    // `abfss://container@account…` is no secret.
+    let user = !url.username().is_empty() && *scheme != ObjectStoreScheme::MicrosoftAzure;
+    let extra = match (url.query(), url.fragment(), url.password()) {
+        (Some(_), ..) => "a query (`?…`)",
+        (_, Some(_), _) => "a fragment (`#…`)",
+        (_, _, Some(_)) => "a password",
+        _ if user => "a user name",
+        _ => return Ok(()),
+    };
+    Err(Error::usage(format!("the {} address at {host} has {extra}", url.scheme())).hint(
+        "leave it out; a SAS belongs into AZURE_STORAGE_SAS_TOKEN, keys into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; \
+         write # and ? in names as %23 and %3F",
+    ))
 }
 
 /// The kind of store behind an address. Told without its folder, which may hold what `object_store` refuses.
-fn scheme_of(url: &Url) -> std::result::Result<ObjectStoreScheme, impl std::fmt::Display> {
+fn scheme_of(url: &Url) -> Option<ObjectStoreScheme> {
     let mut bare = url.clone();
     bare.set_path(url.path().trim_start_matches('/').split('/').next().unwrap_or_default());
-    ObjectStoreScheme::parse(&bare).map(|(scheme, _)| scheme)
+    ObjectStoreScheme::parse(&bare).ok().map(|(scheme, _)| scheme)
 }
 
 /// The folder in the bucket that an address names. `object_store` would refuse one with an empty segment in it, and
@@ -230,6 +254,20 @@ mod tests {
         for (name, value) in [(RETRY_FOR, "soon"), (REQUESTS, "0"), (REQUESTS, "many")] {
             let error = open("s3://b", &[(name.to_string(), value.to_string())]).unwrap_err();
             assert!(error.what().contains(value), "{}", error.show());
+        }
+    }
+
+    #[test]
+    fn secrets_in_an_address_are_refused_and_not_repeated() {
+        for address in [
+            "https://acc.blob.core.windows.net/c?sp=rl&sig=SECRET",
+            "s3://KEY:SECRET@bucket/x",
+            "s3://SECRET@bucket/x",
+            "gs://bucket/x#SECRET",
+        ] {
+            let error = open(address, &[]).unwrap_err();
+            assert_eq!(error.kind().exit_code(), 2, "{address}");
+            assert!(!error.show().contains("SECRET"), "{}", error.show());
         }
     }
 

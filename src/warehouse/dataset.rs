@@ -37,8 +37,18 @@ pub async fn open(store: &Store) -> Result<Dataset> {
     let dataset = Dataset { format: FORMAT, layout: "tables/<table>/queue_date=<day>/part-<slot>.parquet".into() };
     let bytes =
         serde_json::to_vec_pretty(&dataset).map_err(|e| Error::failed("cannot write dataset.json").because(e))?;
-    match store.put(DATASET, bytes.into(), PutIf::Absent).await? {
-        Put::Written(_) => Ok(dataset),
-        Put::Conflict => read(store).await?.ok_or_else(|| Error::failed(format!("{DATASET} came and went"))),
+    // A conflict without an object: two creates met, and neither took effect.
+    for _ in 0..3 {
+        match store.put(DATASET, bytes.clone().into(), PutIf::Absent).await? {
+            Put::Written(_) => return Ok(dataset),
+            Put::Conflict => {
+                if let Some(theirs) = read(store).await? {
+                    return Ok(theirs);
+                }
+            }
+        }
     }
+    Err(Error::failed(format!("cannot read {DATASET} in {}", store.url()))
+        .because("it cannot be created and is not there: something is in the way that is no file")
+        .hint("move it away, then run again"))
 }

@@ -1,6 +1,7 @@
 //! One writer at a time on a local disk: an advisory lock on `meta/lock`, released by the system when the process ends,
 //! however it ends. Remote stores need none: their conditional writes decide.
 
+use super::refusal::disk_error;
 use super::store::Store;
 use crate::error::{Error, Kind, Result};
 use std::fs::{File, OpenOptions, TryLockError};
@@ -19,7 +20,7 @@ impl WriterLock {
     pub async fn take(store: &Store, patience: Duration) -> Result<WriterLock> {
         let Some(folder) = store.folder() else { return Ok(WriterLock { _file: None }) };
         let path = folder.join(LOCK);
-        let wrong = |e: std::io::Error| Error::failed(format!("cannot lock {}", path.display())).because(e);
+        let wrong = |e: std::io::Error| disk_error(format!("cannot lock {}", path.display()), e);
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent).map_err(wrong)?;
         }

@@ -2,7 +2,7 @@
 
 use super::cell::CellKey;
 use super::store::{Put, PutIf, Store};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::table::NewColumn;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -171,9 +171,9 @@ pub struct LoadSummary {
     pub eddyline: String,
     /// Its counters.
     pub counters: Counters,
-    /// Whether it listed everything, so that nothing in long past hours escaped it.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub full: bool,
+    /// When it listed everything, so that nothing in long past hours escaped it: of which event types, `*` for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub full: Option<String>,
 }
 
 /// One log entry.
@@ -243,16 +243,24 @@ pub async fn append(store: &Store, seq: u64, entry: &LogEntry) -> Result<bool> {
     for _ in 0..ATTEMPTS {
         match store.put(&path, bytes.clone(), PutIf::Absent).await {
             Ok(Put::Written(_)) => return Ok(true),
-            Ok(Put::Conflict) => return is_ours(store, seq, entry).await,
+            // S3 also says so when two creates meet, though neither may have taken effect.
+            Ok(Put::Conflict) => {
+                if store.head(&path).await?.is_some() {
+                    return is_ours(store, seq, entry).await;
+                }
+            }
             // The outcome of a failed create is unknown: it may be there.
-            Err(e) => match store.get(&path).await {
+            Err(e) => match store.head(&path).await {
                 Ok(Some(_)) => return is_ours(store, seq, entry).await,
                 Ok(None) => failed = Some(e),
                 Err(_) => return Err(e),
             },
         }
     }
-    Err(failed.unwrap_or_else(|| Error::failed(format!("cannot write {path}"))))
+    Err(failed.unwrap_or_else(|| {
+        Error::new(Kind::Conflict, format!("{path} cannot be created and is not there"))
+            .hint("run again; what this pass built is found by the next")
+    }))
 }
 
 async fn is_ours(store: &Store, seq: u64, entry: &LogEntry) -> Result<bool> {

@@ -96,8 +96,13 @@ impl Snapshot {
             }
         }
         self.loads.push(LoadSummary { seq, ..entry.load });
-        let beyond = self.loads.len().saturating_sub(LOADS_KEPT);
-        self.loads.drain(..beyond);
+        let mut beyond = self.loads.len().saturating_sub(LOADS_KEPT);
+        // Those that listed everything are few, and the next full scan is reckoned from them.
+        self.loads.retain(|load| {
+            let kept = beyond == 0 || load.full.is_some();
+            beyond -= usize::from(!kept);
+            kept
+        });
     }
 
     /// The cells of one table, in order.

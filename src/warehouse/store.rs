@@ -3,7 +3,7 @@
 
 use super::clouds;
 use super::local_disk::LocalDisk;
-use super::refusal::{Refusal, store_error};
+use super::refusal::{Refusal, disk_error, store_error};
 use super::wire::{Requests, Traffic};
 use crate::error::{Error, Result};
 use bytes::Bytes;
@@ -69,7 +69,7 @@ impl Store {
         if let Some(folder) = local_folder(address) {
             if create {
                 std::fs::create_dir_all(&folder)
-                    .map_err(|e| Error::failed(format!("cannot create the folder {}", folder.display())).because(e))?;
+                    .map_err(|e| disk_error(format!("cannot create the folder {}", folder.display()), e))?;
             } else if !folder.is_dir() {
                 return Err(Error::usage(format!("there is no folder {}", folder.display()))
                     .hint("give the address of an existing one, or load something first: `eddyline load --help`"));

@@ -1,20 +1,51 @@
-//! Between a cloud client and the network: counts requests, lets listings survive keys the client would refuse, and
-//! gives up early where nobody will ever answer.
+//! Between a cloud client and the network: counts requests, lets listings survive keys the client would refuse, notices
+//! connections that have gone silent, and gives up where nobody will ever answer.
 
 use super::odd_names;
 use async_trait::async_trait;
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
 use object_store::ClientOptions;
 use object_store::client::{
-    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService, ReqwestConnector,
+    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpResponseBody, HttpService,
+    ReqwestConnector,
 };
 use serde::Serialize;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 /// Hosts that hand out credentials to machines of their cloud, and answer nowhere else.
 const METADATA: [&str; 3] = ["169.254.169.254", "169.254.170.2", "metadata.google.internal"];
-/// How often such a host is asked before it counts as absent.
-const METADATA_TRIES: u64 = 3;
+/// How often such a host is asked before it counts as absent: with the pauses between, 10 to 30 seconds. On a machine
+/// just started it may take a while to answer.
+const METADATA_TRIES: u64 = 9;
+/// How long a read may say nothing before its connection counts as dead. The client has only a limit for the whole
+/// request, which must leave room for large objects.
+const SILENCE: Duration = Duration::from_secs(30);
+/// What clients send to those hosts and to nobody else; their address may be another one.
+const METADATA_HEADERS: [&str; 4] =
+    ["x-aws-ec2-metadata-token-ttl-seconds", "x-aws-ec2-metadata-token", "metadata-flavor", "metadata"];
+/// How the error of a metadata host is known that nobody answers for.
+pub const NO_METADATA: &str = "no metadata service answers";
+
+/// An error of a metadata host, see [`NO_METADATA`].
+#[derive(Debug)]
+struct NoMetadata(HttpError);
+
+impl std::fmt::Display for NoMetadata {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{NO_METADATA}: {}", self.0)
+    }
+}
+
+impl std::error::Error for NoMetadata {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.0)
+    }
+}
 
 /// Requests made to a store, retries included.
 #[derive(Debug, Default)]
@@ -122,7 +153,7 @@ struct Wire {
 impl HttpService for Wire {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let lists = is_listing(&request);
-        let metadata = request.uri().host().is_some_and(|host| METADATA.contains(&host));
+        let metadata = asks_metadata(&request);
         let counter = match request.method().as_str() {
             _ if lists => &self.traffic.list,
             _ if metadata => &self.traffic.other,
@@ -132,7 +163,14 @@ impl HttpService for Wire {
         };
         counter.fetch_add(1, Ordering::Relaxed);
         let (method, host) = (request.method().to_string(), request.uri().host().unwrap_or_default().to_string());
-        let response = match self.inner.execute(request).await {
+        let reads = matches!(request.method().as_str(), "GET" | "HEAD");
+        let answer = self.inner.execute(request);
+        let answer = if reads {
+            tokio::time::timeout(SILENCE, answer).await.unwrap_or_else(|silence| Err(silent(silence)))
+        } else {
+            answer.await
+        };
+        let response = match answer {
             Ok(response) => response,
             Err(error) => {
                 self.note_failure(&method, &host, &error);
@@ -156,12 +194,13 @@ impl HttpService for Wire {
             self.traffic.failed.fetch_add(1, Ordering::Relaxed);
             tracing::warn!(method, host, status = status.as_u16(), "the store answered with an error of its own");
         }
+        let (parts, body) = response.into_parts();
+        let body = if reads { HttpResponseBody::new(Watched::new(body)) } else { body };
         if status.is_success() && !lists {
-            return Ok(response);
+            return Ok(HttpResponse::from_parts(parts, body));
         }
         // Pages and refusals are small, and read here so that one that is cut short is asked for again: for the client
         // the request is over once the head is there. Objects it asks for again by itself, from where they broke off.
-        let (parts, body) = response.into_parts();
         let body = match body.bytes().await {
             Ok(body) => body,
             Err(error) => {
@@ -182,11 +221,60 @@ impl Wire {
 
     /// An error of a metadata host: after a few, one that is not tried again.
     fn patience(&self, error: HttpError) -> HttpError {
-        match self.unanswered.fetch_add(1, Ordering::Relaxed) + 1 {
-            n if n < METADATA_TRIES => error,
-            _ => HttpError::new(HttpErrorKind::Unknown, error),
+        if self.unanswered.fetch_add(1, Ordering::Relaxed) + 1 < METADATA_TRIES {
+            return error;
+        }
+        self.unanswered.store(0, Ordering::Relaxed);
+        HttpError::new(HttpErrorKind::Unknown, NoMetadata(error))
+    }
+}
+
+fn silent(silence: tokio::time::error::Elapsed) -> HttpError {
+    HttpError::new(HttpErrorKind::Timeout, silence)
+}
+
+/// A body that fails when nothing of it comes for [`SILENCE`]; the client then asks for the rest.
+struct Watched {
+    body: HttpResponseBody,
+    silence: Pin<Box<tokio::time::Timeout<std::future::Pending<()>>>>,
+}
+
+impl Watched {
+    fn new(body: HttpResponseBody) -> Watched {
+        Watched { body, silence: Box::pin(tokio::time::timeout(SILENCE, std::future::pending())) }
+    }
+}
+
+impl Body for Watched {
+    type Data = Bytes;
+    type Error = HttpError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, HttpError>>> {
+        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) {
+            self.silence = Box::pin(tokio::time::timeout(SILENCE, std::future::pending()));
+            return Poll::Ready(frame);
+        }
+        match self.silence.as_mut().poll(context) {
+            Poll::Ready(Err(silence)) => Poll::Ready(Some(Err(silent(silence)))),
+            _ => Poll::Pending,
         }
     }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+fn asks_metadata(request: &HttpRequest) -> bool {
+    request.uri().host().is_some_and(|host| METADATA.contains(&host))
+        || METADATA_HEADERS.iter().any(|name| request.headers().contains_key(*name))
 }
 
 /// S3 and GCS: `?list-type=2`; Azure: `?restype=container&comp=list`.

@@ -2,7 +2,8 @@
 //! name.
 
 use super::{Bound, Fetched, Listed, Listing, is_before};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
+use crate::warehouse::refusal::disk_error;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path as FsPath, PathBuf};
@@ -21,10 +22,7 @@ fn walk(root: &FsPath, under: &str, bound: Bound<'_>, links: &mut Vec<PathBuf>, 
         Ok(entries) => entries,
         // The folder was there a moment ago: someone is tidying up.
         Err(e) if e.kind() == ErrorKind::NotFound && !under.is_empty() => return Ok(()),
-        Err(e) => {
-            let kind = if e.kind() == ErrorKind::PermissionDenied { Kind::Denied } else { Kind::Failed };
-            return Err(Error::new(kind, format!("cannot list the folder {}", folder.display())).because(e));
-        }
+        Err(e) => return Err(disk_error(format!("cannot list the folder {}", folder.display()), e)),
     };
     for entry in entries {
         let wrong = |e| Error::failed(format!("cannot list the folder {}", folder.display())).because(e);
@@ -74,10 +72,13 @@ fn of_file(key: String, meta: &fs::Metadata) -> Listed {
     Listed { key, e_tag: Some(e_tag), size: meta.len(), modified: modified.as_millis() as i64 }
 }
 
-/// Reads a file whole.
-pub fn read(path: &FsPath, key: &str) -> std::io::Result<Fetched> {
+/// Reads a file whole, unless it has more than `most` bytes.
+pub fn read(path: &FsPath, key: &str, most: u64) -> std::io::Result<Fetched> {
     // A file that is being rewritten while it is read gives a mixture: read until two looks agree.
     for _ in 0..5 {
+        if let Some(size) = fs::metadata(path).ok().map(|meta| meta.len()).filter(|size| *size > most) {
+            return Ok(Fetched::TooLarge(size));
+        }
         let read = fs::metadata(path).and_then(|before| Ok((before, fs::read(path)?, fs::metadata(path)?)));
         match read {
             Ok((before, bytes, after)) => {

@@ -66,6 +66,8 @@ pub enum Fetched {
     Unreadable(String),
     /// Permission to read it was refused; the reason.
     Refused(String),
+    /// It has more bytes than may be read; how many.
+    TooLarge(u64),
 }
 
 impl Bucket {
@@ -129,13 +131,13 @@ impl Bucket {
         }
     }
 
-    /// Reads an object whole.
-    pub async fn fetch(&self, listed: &Listed) -> Result<Fetched> {
+    /// Reads an object whole, unless it has more than `most` bytes.
+    pub async fn fetch(&self, listed: &Listed, most: u64) -> Result<Fetched> {
         match &self.place {
             Place::Folder(root) => {
                 let path = root.join(&listed.key);
                 let key = listed.key.clone();
-                let read = tokio::task::spawn_blocking(move || folder::read(&path, &key)).await;
+                let read = tokio::task::spawn_blocking(move || folder::read(&path, &key, most)).await;
                 match read {
                     Ok(Ok(fetched)) => Ok(fetched),
                     Ok(Err(e)) => {
@@ -144,7 +146,7 @@ impl Bucket {
                     Err(e) => Err(Error::failed(format!("reading {} was cut short", listed.key)).because(e)),
                 }
             }
-            Place::Objects(objects) => objects.fetch(&self.address, listed).await,
+            Place::Objects(objects) => objects.fetch(&self.address, listed, most).await,
         }
     }
 }
@@ -224,6 +226,6 @@ mod tests {
         let bucket = Bucket::open(dir.path().to_str().unwrap(), &[]).unwrap();
         let listed = bucket.list(&|_| None).await.unwrap().objects.remove(0);
         fs::remove_file(dir.path().join("x.avro")).unwrap();
-        assert!(matches!(bucket.fetch(&listed).await.unwrap(), Fetched::Vanished));
+        assert!(matches!(bucket.fetch(&listed, u64::MAX).await.unwrap(), Fetched::Vanished));
     }
 }

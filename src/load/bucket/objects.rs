@@ -13,7 +13,7 @@ use crate::warehouse::wire::Traffic;
 use crate::warehouse::{Refusal, Requests};
 use futures::{StreamExt, TryStreamExt};
 use object_store::list::PaginatedListOptions;
-use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+use object_store::{Error as ObjectError, ObjectMeta, ObjectStore, ObjectStoreExt};
 use std::sync::Arc;
 
 /// Folders listed at once.
@@ -32,6 +32,8 @@ pub struct Objects {
     /// What stands before every key: empty, or a folder with its slash.
     prefix: String,
     traffic: Option<Arc<Traffic>>,
+    /// Pages asked for at once.
+    at_once: usize,
 }
 
 /// One page of a listing.
@@ -53,12 +55,13 @@ impl Objects {
     /// A bucket.
     pub fn remote(remote: Remote) -> Objects {
         let prefix = if remote.prefix.is_empty() { String::new() } else { format!("{}/", remote.prefix) };
-        Objects { objects: remote.objects, pages: Some(remote.pages), prefix, traffic: Some(remote.traffic) }
+        let at_once = remote.requests.min(AT_ONCE);
+        Objects { objects: remote.objects, pages: Some(remote.pages), prefix, traffic: Some(remote.traffic), at_once }
     }
 
     /// Any store of objects.
     pub fn on(objects: Arc<dyn ObjectStore>) -> Objects {
-        Objects { objects, pages: None, prefix: String::new(), traffic: None }
+        Objects { objects, pages: None, prefix: String::new(), traffic: None, at_once: 1 }
     }
 
     /// The requests made so far.
@@ -78,7 +81,7 @@ impl Objects {
         };
         let tasks = self.explore(pages, bound, everything, &mut listing).await.map_err(wrong)?;
         let mut found =
-            futures::stream::iter(tasks.into_iter().map(|task| self.whole(pages, task))).buffer_unordered(AT_ONCE);
+            futures::stream::iter(tasks.into_iter().map(|task| self.whole(pages, task))).buffer_unordered(self.at_once);
         while let Some(objects) = found.next().await {
             listing.objects.extend(objects.map_err(wrong)?.into_iter().filter(|o| !is_before(&o.key, bound)));
         }
@@ -120,7 +123,11 @@ impl Objects {
         let mut level = vec![String::new()];
         let mut looked_into = 0;
         while !level.is_empty() {
+            // The likely ones first, should there be too many.
+            level.sort_by_key(|folder| !(name_of(folder).starts_with("dataexport.") || folder.contains("currents")));
             let rest = level.split_off(level.len().min(LOOKED_INTO.saturating_sub(looked_into)));
+            let (foreign, rest): (Vec<_>, Vec<_>) = rest.into_iter().partition(|f| !everything && is_foreign(f));
+            listing.passed_over.extend(foreign);
             tasks.extend(rest.into_iter().map(|folder| Task { folder, after: None }));
             looked_into += level.len();
             let looks = level.drain(..).map(|folder| async move {
@@ -128,7 +135,7 @@ impl Objects {
                 let page = self.level(pages, &folder, foreign).await?;
                 Ok::<_, object_store::Error>((folder, foreign, page))
             });
-            let looks: Vec<_> = futures::stream::iter(looks).buffered(AT_ONCE).try_collect().await?;
+            let looks: Vec<_> = futures::stream::iter(looks).buffered(self.at_once).try_collect().await?;
             for (folder, foreign, page) in looks {
                 let Some(page) = page else {
                     tasks.push(Task { folder, after: None });
@@ -219,7 +226,7 @@ impl Objects {
     }
 
     /// See [`super::Bucket::fetch`].
-    pub async fn fetch(&self, address: &str, asked: &Listed) -> Result<Fetched> {
+    pub async fn fetch(&self, address: &str, asked: &Listed, most: u64) -> Result<Fetched> {
         let wrong = |e| store_error(format!("cannot read {} in {address}", asked.key), e);
         let Some(path) = path_of(&format!("{}{}", self.prefix, asked.key)) else {
             return Err(Error::failed(format!("no client can ask for the key {}", asked.key)));
@@ -227,15 +234,23 @@ impl Objects {
         let result = match self.objects.get(&path).await {
             Ok(result) => result,
             Err(e) => {
+                // Only what the store says of this very object; refused credentials are everybody's trouble.
+                let (absent, denied) =
+                    (matches!(e, ObjectError::NotFound { .. }), matches!(e, ObjectError::PermissionDenied { .. }));
                 return match Refusal::of(&e) {
                     Some(refusal @ Refusal::Archived) => Ok(Fetched::Unreadable(refusal.sentence().to_string())),
-                    Some(refusal @ Refusal::Forbidden) => Ok(Fetched::Refused(refusal.sentence().to_string())),
+                    Some(refusal @ Refusal::Forbidden) if denied => {
+                        Ok(Fetched::Refused(refusal.sentence().to_string()))
+                    }
                     Some(Refusal::NoBucket) => Err(wrong(e)),
-                    _ if matches!(e, object_store::Error::NotFound { .. }) => Ok(Fetched::Vanished),
+                    _ if absent => Ok(Fetched::Vanished),
                     _ => Err(wrong(e)),
                 };
             }
         };
+        if result.meta.size > most {
+            return Ok(Fetched::TooLarge(result.meta.size));
+        }
         let now = listed(asked.key.clone(), result.meta.clone());
         Ok(Fetched::Bytes(result.bytes().await.map_err(wrong)?, now))
     }

@@ -121,7 +121,7 @@ impl Warehouse {
                 source: "test".into(),
                 eddyline: "0".into(),
                 counters,
-                full: false,
+                full: None,
             },
             files: vec![],
             cells,
