@@ -23,7 +23,7 @@ on_every_place! {
     a_listing_is_sorted_and_begins_where_asked
     a_listing_of_many_pages_is_whole
     a_reader_of_one_version_never_gets_another
-    an_object_of_twenty_megabytes_is_read_back
+    a_large_object_is_read_back
     an_empty_object_is_read_back
     keys_of_any_shape_are_read_back
     a_source_lists_and_reads_keys_as_they_stand
@@ -91,7 +91,7 @@ async fn an_unconditional_write_replaces(place: Place) {
 }
 
 const RACERS: usize = 8;
-const RACES: usize = 5;
+const RACES: usize = 3;
 
 /// All write at once under one condition, and one wins.
 ///
@@ -177,10 +177,14 @@ async fn a_listing_is_sorted_and_begins_where_asked(place: Place) {
     }
 }
 
-/// More than one page on every store: they give at most 1,000 or 5,000 keys at once.
+/// More than one page on every store that has pages: they give at most 1,000 or 5,000 keys at once.
 async fn a_listing_of_many_pages_is_whole(place: Place) {
     let store = place.spot(WAREHOUSE).store();
-    let count = if place == Place::Azure { 5_100 } else { 1_100 };
+    let count = match place {
+        Place::Memory | Place::Disk => 100,
+        Place::S3 | Place::Gcs => 1_100,
+        Place::Azure => 5_100,
+    };
     let name = |n: usize| format!("meta/rejects/{n:05}.json");
     let each = (0..count).map(|n| put_small(&store, name(n)));
     futures::stream::iter(each).buffer_unordered(32).collect::<Vec<()>>().await;
@@ -214,12 +218,12 @@ async fn a_reader_of_one_version_never_gets_another(place: Place) {
     assert_eq!(ask(&second, part()).await.unwrap().bytes().await.unwrap(), "other");
 }
 
-async fn an_object_of_twenty_megabytes_is_read_back(place: Place) {
+async fn a_large_object_is_read_back(place: Place) {
     let spot = place.spot(WAREHOUSE);
     let store = spot.store();
     let content = |seed: u64| -> Bytes {
         use rand::{RngCore, SeedableRng};
-        let mut bytes = vec![0; 20 << 20];
+        let mut bytes = vec![0; 9 << 20];
         rand_pcg::Pcg64::seed_from_u64(seed).fill_bytes(&mut bytes);
         bytes.into()
     };
@@ -227,7 +231,7 @@ async fn an_object_of_twenty_megabytes_is_read_back(place: Place) {
     let version = written(put(&store, KEY, one.clone(), PutIf::Absent).await);
     assert!(read(&store, KEY).await.0 == one);
     written(put(&store, KEY, two.clone(), PutIf::Unchanged(version)).await);
-    let range = (9 << 20)..(11 << 20);
+    let range = (4 << 20)..(6 << 20);
     let part = spot.objects().get_range(&Path::from(KEY), range.clone()).await.unwrap();
     assert!(part == two[range.start as usize..range.end as usize]);
     assert!(read(&store, KEY).await.0 == two);

@@ -28,7 +28,7 @@ type Files = Vec<(String, Bytes)>;
 
 /// Two tables over two days: four cells.
 fn shape() -> Shape {
-    Shape { events: 120, days: 2, duplicates: 0.1, late: 0.1, ..Shape::default() }
+    Shape { events: 50, days: 2, duplicates: 0.1, late: 0.1, ..Shape::default() }
 }
 
 /// The same records as some of the files carry, under keys of another delivery.
@@ -143,7 +143,7 @@ fn crashing(warehouse: &Spot, n: usize, crash: Crash) -> (Store, Arc<AtomicUsize
 }
 
 async fn p3_a_crash_at_any_write_changes_nothing_in_the_end(place: Place) {
-    let files = Shape { events: 40, types: "users.messages.email.Send", ..shape() }.files();
+    let files = Shape { events: 16, types: "users.messages.email.Send", ..shape() }.files();
     let expected = expected(&files).await;
     let (first, rest) = (every_second(&files, 0), every_second(&files, 1));
     for crash in [Crash::Before, Crash::After] {

@@ -160,6 +160,42 @@ fn a_dead_writer_gives_way_to_the_log_and_of_two_dead_ones_the_later_day() {
     });
 }
 
+#[test]
+fn a_neighbour_replaced_while_it_is_read_is_read_again() {
+    on_one_thread(async {
+        let files = Shape { days: 2, types: "users.messages.email.Send", ..Shape::default() }.files();
+        let first_day = format!("date={}", day(0));
+        let (before, after): (Vec<_>, Vec<_>) = files.iter().cloned().partition(|(key, _)| key.contains(&first_day));
+        let store = calm(&before).await;
+        let [(path, _, content)]: [_; 1] = objects(store.as_ref(), "tables").await.try_into().unwrap();
+        // It is looked up, then read: in between someone puts another version there.
+        let asked = Arc::new(Mutex::new(0));
+        let meddling = {
+            let (store, asked) = (store.clone(), asked.clone());
+            Hooked::new(store.clone(), move |op| {
+                let (store, path, content, asked) = (store.clone(), path.clone(), content.clone(), asked.clone());
+                async move {
+                    if op == Op::Get(path.clone()) {
+                        let nth = {
+                            let mut asked = asked.lock().unwrap();
+                            *asked += 1;
+                            *asked
+                        };
+                        if nth == 2 {
+                            store.put(&Path::from(path), content.into()).await.unwrap();
+                        }
+                    }
+                    Fault::None
+                }
+                .boxed()
+            })
+        };
+        pass(&loader(source(&after).await, Arc::new(meddling), settings()), &full()).await;
+        assert!(*asked.lock().unwrap() > 3, "the cell of the day before was not read again");
+        assert_same_rows(&rows(calm(&files).await.as_ref()).await, &rows(store.as_ref()).await, "two days");
+    });
+}
+
 fn eddyline(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_eddyline"));
     command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped());

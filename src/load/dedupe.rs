@@ -1,7 +1,8 @@
 //! Which ids are stored already, in this cell or in the cells around it.
 
-use crate::error::{Error, Result};
+use crate::error::{Kind, Result};
 use crate::warehouse::id::{IdSet, id_key};
+use crate::warehouse::object_reader::read_error;
 use crate::warehouse::stored_cell::ids_of;
 use crate::warehouse::{CellKey, ObjectReader, Store};
 use arrow::array::{AsArray, RecordBatch};
@@ -88,8 +89,7 @@ impl Neighbours {
     }
 }
 
-/// Asks one stored cell. Few ids go through the bloom filters, with an exact look at the row groups that may hold one;
-/// many are compared with the whole `id` column, which is then returned.
+/// Asks one stored cell. Another writer may replace it meanwhile: then what is there now counts.
 async fn ask(
     store: &Store,
     key: &CellKey,
@@ -97,9 +97,28 @@ async fn ask(
     batches: &[RecordBatch],
     found: &mut IdSet,
 ) -> Result<Option<IdSet>> {
+    /// More often than that a cell is not replaced while one reads it.
+    const ATTEMPTS: usize = 8;
+    let mut attempts = 1;
+    loop {
+        match ask_one_version(store, key, ids, batches, found).await {
+            Err(e) if e.kind() == Kind::Conflict && attempts < ATTEMPTS => attempts += 1,
+            done => return done,
+        }
+    }
+}
+
+/// Few ids go through the bloom filters, with an exact look at the row groups that may hold one;
+/// many are compared with the whole `id` column, which is then returned.
+async fn ask_one_version(
+    store: &Store,
+    key: &CellKey,
+    ids: &[u128],
+    batches: &[RecordBatch],
+    found: &mut IdSet,
+) -> Result<Option<IdSet>> {
     let path = key.path();
-    let wrong =
-        |e: parquet::errors::ParquetError| Error::failed(format!("cannot look for stored ids in {path}")).because(e);
+    let wrong = |e| read_error(format!("cannot look for stored ids in {path}"), e);
     let Some(meta) = store.head(&path).await? else { return Ok(None) };
     let open = || ParquetRecordBatchStreamBuilder::new(ObjectReader::new(store, &meta));
     let mut builder = open().await.map_err(wrong)?;

@@ -1,7 +1,9 @@
 //! Reads parts of one stored cell: footer, bloom filters, single columns. Every read demands the version it was opened
 //! on, so that a cell replaced in between is an error and never a mixture.
 
+use super::refusal::store_error;
 use super::store::Store;
+use crate::error::Error;
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -35,6 +37,18 @@ impl ObjectReader {
             size: meta.size,
             e_tag: meta.e_tag.clone(),
         }
+    }
+}
+
+/// What went wrong while a cell was read: the store's trouble in its own words, with
+/// [`Conflict`](crate::error::Kind::Conflict) when the cell was replaced meanwhile, or the object's.
+pub fn read_error(what: impl Into<String>, error: ParquetError) -> Error {
+    match error {
+        ParquetError::External(cause) => match cause.downcast::<object_store::Error>() {
+            Ok(of_store) => store_error(what, *of_store),
+            Err(cause) => Error::failed(what).because(cause),
+        },
+        error => Error::failed(what).because(error),
     }
 }
 

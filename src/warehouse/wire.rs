@@ -173,9 +173,16 @@ impl HttpService for Wire {
         let response = match answer {
             Ok(response) => response,
             Err(error) => {
-                self.traffic.failed.fetch_add(1, Ordering::Relaxed);
-                tracing::warn!(method, host, kind = ?error.kind(), "a request failed");
-                return Err(if metadata { self.patience(error) } else { error });
+                self.note_failure(&method, &host, &error);
+                return Err(match error.kind() {
+                    _ if metadata => self.patience(error),
+                    // The client does not ask twice for a write that may have taken effect. Every write of ours can
+                    // be: its condition fails the second time, and the writer looks whether what is there is its own.
+                    HttpErrorKind::Interrupted | HttpErrorKind::Timeout if method == "PUT" => {
+                        HttpError::new(HttpErrorKind::Request, error)
+                    }
+                    _ => error,
+                });
             }
         };
         self.unanswered.store(0, Ordering::Relaxed);
@@ -189,15 +196,29 @@ impl HttpService for Wire {
         }
         let (parts, body) = response.into_parts();
         let body = if reads { HttpResponseBody::new(Watched::new(body)) } else { body };
-        if !lists || !status.is_success() {
+        if status.is_success() && !lists {
             return Ok(HttpResponse::from_parts(parts, body));
         }
-        let page = odd_names::escape(body.bytes().await?);
-        Ok(HttpResponse::from_parts(parts, page.into()))
+        // Pages and refusals are small, and read here so that one that is cut short is asked for again: for the client
+        // the request is over once the head is there. Objects it asks for again by itself, from where they broke off.
+        let body = match body.bytes().await {
+            Ok(body) => body,
+            Err(error) => {
+                self.note_failure(&method, &host, &error);
+                return Err(HttpError::new(HttpErrorKind::Request, error));
+            }
+        };
+        let body = if status.is_success() { odd_names::escape(body) } else { body };
+        Ok(HttpResponse::from_parts(parts, body.into()))
     }
 }
 
 impl Wire {
+    fn note_failure(&self, method: &str, host: &str, error: &HttpError) {
+        self.traffic.failed.fetch_add(1, Ordering::Relaxed);
+        tracing::warn!(method, host, kind = ?error.kind(), "a request failed");
+    }
+
     /// An error of a metadata host: after a few, one that is not tried again.
     fn patience(&self, error: HttpError) -> HttpError {
         if self.unanswered.fetch_add(1, Ordering::Relaxed) + 1 < METADATA_TRIES {

@@ -22,6 +22,9 @@ A rule says which requests it is for and what becomes of them:
       "refuse"     cuts the connection without forwarding
       "lose"       forwards, waits for the whole answer, cuts the connection: what was asked for has happened
       "cut_body"   passes on half of the answer's body, then cuts the connection
+      "halve"      passes on half of the answer's body as if it were all of it
+
+    "reset": true             a cut is a reset of the connection, not an end of it; clients take the two differently
 
 Kinds: list, get, head, create (a PUT that must find nothing), update (a PUT that must find a version), put, delete,
 other. The Host header is passed on as it came, so that signatures hold. Standard library only."""
@@ -32,6 +35,8 @@ import contextlib
 import json
 import random
 import re
+import socket
+import struct
 import sys
 import urllib.parse
 from collections import Counter
@@ -98,9 +103,9 @@ def kind_of(method, path, headers):
 
 
 class Rule:
-    FAULTS = {"delay", "throttle", "status", "refuse", "lose", "cut_body"}
+    FAULTS = {"delay", "throttle", "status", "refuse", "lose", "cut_body", "halve"}
     KEYS = {"kind", "method", "path", "skip", "count", "probability", "fault", "seconds", "bytes_per_second"}
-    KEYS |= {"status", "code", "retry_after"}
+    KEYS |= {"status", "code", "retry_after", "reset"}
 
     def __init__(self, spec):
         unknown = set(spec) - self.KEYS
@@ -169,7 +174,7 @@ class Proxy:
 
     async def serve(self, reader, writer):
         """One client's connection, with one of its own to the server."""
-        behind, cut = None, False
+        behind, rule, cut = None, None, False
         try:
             while request := await read_head(reader):
                 seconds, speed, rule = self.judge(request)
@@ -194,6 +199,10 @@ class Proxy:
             pass
         finally:
             # A cut comes at once; an ordinary end lets what is still on its way arrive.
+            if cut and rule.spec.get("reset"):
+                # What is not sent yet is dropped, and the other side is told of no end but of a breach.
+                at_once = struct.pack("ii", 1, 0)
+                writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
             writer.transport.abort() if cut else writer.close()
             if behind:
                 behind[1].close()
@@ -220,16 +229,18 @@ class Proxy:
             async for _ in pieces:
                 pass
             return False
+        if fault == "cut_body":
+            body = b"".join([piece async for piece in pieces])
+            writer.write(response.raw + body[: len(body) // 2])
+            await writer.drain()
+            return False
+        if fault == "halve" and not bare:
+            body = b"".join([unframed(piece, response) async for piece in pieces])
+            writer.write(shortened(response, body[: len(body) // 2]))
+            await writer.drain()
+            return not until_end
         writer.write(response.raw)
-        left = int(response.headers.get("content-length", 2 * CHUNK)) // 2
         async for piece in pieces:
-            if fault == "cut_body":
-                writer.write(piece[:left])
-                await writer.drain()
-                left -= len(piece)
-                if left <= 0:
-                    return False
-                continue
             self.bytes += len(piece)
             for at in range(0, len(piece), 4096 if speed else CHUNK):
                 part = piece[at : at + (4096 if speed else CHUNK)]
@@ -238,9 +249,20 @@ class Proxy:
                 if speed:
                     await asyncio.sleep(len(part) / speed)
         await writer.drain()
-        if bare and fault == "cut_body":
-            return False
         return not (until_end and not bare) and "close" not in response.headers.get("connection", "").lower()
+
+
+def unframed(piece, message):
+    """A piece of a body without the size that stands before a chunk."""
+    return piece.partition(b"\r\n")[2][:-2] if message.chunked() else piece
+
+
+def shortened(message, body):
+    """A message with another body, whose length it gives."""
+    lines = message.raw.rstrip(b"\r\n").split(b"\r\n")
+    gone = (b"content-length:", b"transfer-encoding:")
+    kept = [line for line in lines if not line.lower().startswith(gone)]
+    return b"\r\n".join([*kept, b"Content-Length: %d" % len(body)]) + b"\r\n\r\n" + body
 
 
 async def nothing():

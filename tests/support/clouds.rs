@@ -91,7 +91,7 @@ pub struct Spot {
 }
 
 impl Place {
-    /// A new spot, on a cloud in one of the two buckets.
+    /// A new spot, on a cloud in one of the two buckets, or in one like it.
     pub fn spot(self, bucket: &str) -> Spot {
         let (mut folder, scheme) = (None, self.scheme());
         let (address, objects): (String, Arc<dyn ObjectStore>) = match self {
@@ -103,9 +103,15 @@ impl Place {
                 (address, store.objects().clone())
             }
             Place::S3 | Place::Gcs | Place::Azure => {
+                let mut bucket = bucket.to_string();
                 static NUMBER: AtomicU64 = AtomicU64::new(0);
                 let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
                 let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+                if self == Place::Gcs {
+                    // Its server looks at every object of a bucket whenever it lists a part of it.
+                    bucket += &format!("-{now}-{number}");
+                    make_gcs_bucket(&bucket);
+                }
                 let address = format!("{scheme}://{bucket}/{now}-{}-{number}", std::process::id());
                 // The library's own, so that what the tests see does not hang on what they test.
                 let url = url::Url::parse(&address).unwrap();
@@ -126,6 +132,21 @@ impl Place {
             Place::Azure => "az",
         }
     }
+}
+
+/// By the server's own interface, which is another than the one the program speaks.
+fn make_gcs_bucket(name: &str) {
+    use std::io::{Read, Write};
+    let behind = environment().remove("TEST_GCS_BEHIND").expect("TEST_GCS_BEHIND is set by tests/servers");
+    let host = behind.strip_prefix("http://").unwrap();
+    let body = format!("{{\"name\":\"{name}\"}}");
+    let mut stream = std::net::TcpStream::connect(host).unwrap();
+    let head = format!("POST /storage/v1/b?project=test HTTP/1.1\r\nHost: {host}\r\nConnection: close");
+    let length = body.len();
+    write!(stream, "{head}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }
 
 impl Spot {
