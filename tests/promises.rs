@@ -250,7 +250,7 @@ async fn p6_a_damaged_file_is_kept_apart_and_loads_once_whole(place: Place) {
     let (cut, whole) = files.split_at(3);
     let short: Files = cut.iter().map(|(key, content)| (key.clone(), content.slice(..content.len() - 9))).collect();
     let (source, warehouse) = spots(place, whole).await;
-    let good = rows(calm(&whole.to_vec()).await.as_ref()).await;
+    let good = rows(calm(whole).await.as_ref()).await;
     source.upload(&short).await;
     let load = || async { pass(&source.loader(warehouse.store(), settings()), &full()).await };
     let report = load().await;

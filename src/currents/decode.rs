@@ -103,7 +103,7 @@ impl<'a> Pieces<'a> {
     }
 
     /// The next piece. A file without records has one, empty piece.
-    pub fn next(&mut self) -> Result<Option<Decoded>, Damage> {
+    pub fn next_piece(&mut self) -> Result<Option<Decoded>, Damage> {
         if let Some(first) = self.first.take() {
             return Ok(Some(first));
         }

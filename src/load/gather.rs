@@ -113,7 +113,7 @@ impl Gathered {
         self.parts.push(FilePart::loaded(&listed));
         let mut rejected = Vec::new();
         loop {
-            let piece = pieces.next().map_err(|damage| {
+            let piece = pieces.next_piece().map_err(|damage| {
                 Error::failed(format!("{} was sound and is no longer", listed.key)).because(damage_text(&damage))
             })?;
             let Some(decoded) = piece else { break };

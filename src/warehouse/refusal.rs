@@ -81,13 +81,8 @@ impl Refusal {
             return Some(Refusal::NoConditions);
         }
         let found = match (text.split_once("status code: "), error) {
-            (Some((_, answer)), E::NotFound { .. }) => {
-                if says(&without_names(answer), &NO_BUCKET) {
-                    Refusal::NoBucket
-                } else {
-                    return None;
-                }
-            }
+            (Some((_, answer)), E::NotFound { .. }) if says(&without_names(answer), &NO_BUCKET) => Refusal::NoBucket,
+            (Some(_), E::NotFound { .. }) => return None,
             (Some((_, answer)), _) => Refusal::answered(&without_names(answer), metadata)?,
             (None, E::NotFound { .. }) => return None,
             (None, _) if says(&text, &["(os error 13)"]) => Refusal::NoRight,
