@@ -5,10 +5,13 @@ mod support;
 
 use eddyline::currents::QueueHour;
 use eddyline::generate::OutFormat;
-use eddyline::load::{Bucket, Loader, Request, Settings, Through};
+use eddyline::load::{Bucket, Loader, Request, Scope, Settings, Through};
+use futures::FutureExt;
+use object_store::ObjectStore;
 use object_store::memory::InMemory;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use support::key_server::{BUCKET, Export, KeyServer, ODD, Object};
 use support::*;
@@ -176,6 +179,48 @@ async fn through_day_leaves_the_day_that_is_not_over() {
     // The rest holds what was queued late, up to days after the last one.
     assert_eq!(files[..3], [of_day(0), 0, of_day(1)], "{files:?}");
     assert_eq!(files[3], of_day(2));
+}
+
+#[tokio::test]
+async fn a_backfill_loads_its_range_goes_on_where_it_broke_off_and_changes_nothing_the_second_time() {
+    let all = Shape { events: 600, days: 6, ..Shape::default() }.files();
+    let server = KeyServer::start(all.iter().map(|(k, b)| Object::holding(&format!("currents/{k}"), b)).collect());
+    let on = |objects: Arc<dyn ObjectStore>| {
+        Loader::new(warehouse(objects), bucket(&server, "currents"), definitions(), settings(), Duration::ZERO)
+    };
+    let (from, to) = (format!("{}-00", day(2)), format!("{}-23", day(3)));
+    let scope = Scope { from: QueueHour::parse(&from), to: QueueHour::parse(&to), ..Scope::default() };
+    let range = Request { scope, ..Request::default() };
+    let within = |key: &str| {
+        let hour = key.split("date=").nth(1).map(|rest| &rest[..13]).unwrap_or_default();
+        (from.as_str()..=to.as_str()).contains(&hour)
+    };
+    let wanted: Vec<_> = all.iter().filter(|(key, _)| within(key)).cloned().collect();
+    assert!(!wanted.is_empty() && wanted.len() < all.len());
+
+    // The store is gone after the second cell.
+    let store = Arc::new(InMemory::new());
+    let cells = Arc::new(AtomicUsize::new(0));
+    let breaking = Hooked::new(store.clone(), move |op| {
+        let more = matches!(&op, Op::Put(path) if path.starts_with("tables/"));
+        let gone = cells.fetch_add(usize::from(more), Ordering::SeqCst) >= 2 && matches!(op, Op::Put(_));
+        async move { if gone { Fault::Refused } else { Fault::None } }.boxed()
+    });
+    assert!(try_pass(&on(Arc::new(breaking)), &range).await.is_err());
+    let begun = rows(store.as_ref()).await.len();
+    let report = pass(&on(store.clone()), &range).await;
+    assert_eq!(report.counters.files, wanted.len() as u64);
+    let loaded = rows(store.as_ref()).await;
+    assert!(0 < begun && begun < loaded.len(), "{begun} of {} rows before it broke off", loaded.len());
+    assert_same_rows(&rows(calm(&wanted).await.as_ref()).await, &loaded, "the range");
+    assert_eq!(pass(&on(store.clone()), &range).await.seq, None);
+    // It moved no watermark: the rest is found without asking for everything.
+    let rest = pass(&on(store.clone()), &Request::default()).await;
+    assert_eq!(rest.counters.files, (all.len() - wanted.len()) as u64);
+    assert_same_rows(&rows(calm(&all).await.as_ref()).await, &rows(store.as_ref()).await, "everything");
+    let objects_before = objects(store.as_ref(), "").await;
+    assert_eq!(pass(&on(store.clone()), &range).await.seq, None);
+    assert_eq!(objects_before, objects(store.as_ref(), "").await);
 }
 
 #[tokio::test]
