@@ -1,7 +1,7 @@
 //! Reading a stored cell back: its facts, its rows, its ids.
 
 use super::footer::{CellFooter, FINGERPRINT};
-use super::object_reader::ObjectReader;
+use super::object_reader::{ObjectReader, read_error};
 use super::store::{Object, Store, Version};
 use crate::error::{Error, Result};
 use crate::table::{ColumnType, ID, NewColumn, SOURCE_FILE, TIME};
@@ -11,6 +11,7 @@ use bytes::Bytes;
 use object_store::ObjectMeta;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::statistics::Statistics;
 
@@ -115,13 +116,16 @@ pub struct CellFacts {
 }
 
 impl CellFacts {
-    /// Reads the footer of a listed cell.
+    /// Reads the footer of a listed cell. An error of kind [`Conflict`](crate::error::Kind::Conflict): it was replaced
+    /// since it was listed.
     pub async fn read(store: &Store, object: &ObjectMeta) -> Result<CellFacts> {
         let path = object.location.as_ref();
         let mut reader = ObjectReader::new(store, object);
-        let metadata = ArrowReaderMetadata::load_async(&mut reader, ArrowReaderOptions::new())
-            .await
-            .map_err(|e| unreadable(path).because(e))?;
+        let metadata =
+            ArrowReaderMetadata::load_async(&mut reader, ArrowReaderOptions::new()).await.map_err(|e| match e {
+                ParquetError::External(_) => read_error(format!("cannot read the cell {path}"), e),
+                damage => unreadable(path).because(damage),
+            })?;
         Ok(CellFacts {
             footer: footer_of(path, metadata.metadata())?,
             rows: metadata.metadata().file_metadata().num_rows().max(0) as u64,

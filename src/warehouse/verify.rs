@@ -7,7 +7,7 @@ use super::log::CellState;
 use super::snapshot::Snapshot;
 use super::store::Store;
 use super::stored_cell::{CellFacts, StoredCell, ids_of};
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::table::Definitions;
 use object_store::ObjectMeta;
 use serde::Serialize;
@@ -33,6 +33,9 @@ struct Ids {
     seen: HashMap<u128, u32, BuildHasherDefault<Folded>>,
     cells: Vec<String>,
 }
+
+/// How often a cell may be replaced while it is looked at.
+const ATTEMPTS: usize = 8;
 
 /// Checks every cell. `deep`: reads all data, compares fingerprints, and looks for ids stored twice in a table.
 pub async fn verify(store: &Store, snapshot: &Snapshot, definitions: &Definitions, deep: bool) -> Result<Verification> {
@@ -85,13 +88,26 @@ async fn check_cell(
     found: &mut Verification,
 ) -> Result<()> {
     let path = key.path();
-    let facts = match CellFacts::read(store, object).await {
-        Ok(facts) => facts,
-        Err(e) => {
-            found.problems.push(format!("{path} cannot be read: {}", reason(&e)));
-            return Ok(());
+    let mut object = object.clone();
+    let mut attempts = 1;
+    let facts = loop {
+        match CellFacts::read(store, &object).await {
+            Ok(facts) => break facts,
+            // A pass at work replaced it since it was listed: what is there now is looked at.
+            Err(e) if e.kind() == Kind::Conflict && attempts < ATTEMPTS => {
+                attempts += 1;
+                let Some(now) = store.head(&path).await? else { continue };
+                object = now;
+            }
+            // The store's trouble is none of the cell's.
+            Err(e) if matches!(e.kind(), Kind::Denied | Kind::Unreachable | Kind::Conflict) => return Err(e),
+            Err(e) => {
+                found.problems.push(format!("{path} cannot be read: {}", reason(&e)));
+                return Ok(());
+            }
         }
     };
+    let object = &object;
     found.rows += facts.rows;
     let accounted: u64 = facts.footer.files.iter().map(|f| f.new).sum();
     if accounted != facts.rows {
