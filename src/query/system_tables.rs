@@ -4,15 +4,12 @@
 use super::holdings::Holdings;
 use super::sql_type::sql_type;
 use crate::table::{ColumnType, Definitions, EXTRA, QUEUE_DATE, SOURCE_FILE, SOURCE_ROW};
-use crate::warehouse::checkpoint::{cells_batch, files_batch};
+use crate::warehouse::checkpoint::{cells_batch, counts, files_batch, moments, texts};
 use crate::warehouse::{Fate, LoadSummary, Store, rejects};
-use arrow::array::{
-    ArrayRef, BooleanArray, RecordBatch, StringArray, TimestampMicrosecondArray, UInt32Array, UInt64Array,
-};
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch, UInt32Array, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use datafusion::catalog::{SchemaProvider, Session, TableProvider};
 use datafusion::datasource::{MemTable, TableType};
 use datafusion::error::{DataFusionError, Result};
@@ -76,18 +73,6 @@ type Batch = std::result::Result<RecordBatch, ArrowError>;
 
 fn batch(columns: Vec<(&str, ArrayRef)>) -> Batch {
     RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, array)| (name, array, true)))
-}
-
-fn texts<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
-    Arc::new(values.collect::<StringArray>())
-}
-
-fn counts(values: impl Iterator<Item = u64>) -> ArrayRef {
-    Arc::new(UInt64Array::from_iter_values(values))
-}
-
-fn moments(values: impl Iterator<Item = DateTime<Utc>>) -> ArrayRef {
-    Arc::new(TimestampMicrosecondArray::from_iter_values(values.map(|t| t.timestamp_micros())).with_timezone("UTC"))
 }
 
 type Counter = fn(&LoadSummary) -> u64;

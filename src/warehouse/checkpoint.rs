@@ -129,15 +129,18 @@ async fn read(store: &Store, path: &str) -> Result<(Vec<RecordBatch>, String)> {
 
 type Columns = Vec<(&'static str, ArrayRef)>;
 
-fn texts<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
+/// A column of text; `None` is null.
+pub fn texts<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
     Arc::new(values.collect::<StringArray>())
 }
 
-fn counts(values: impl Iterator<Item = u64>) -> ArrayRef {
+/// A column of counts.
+pub fn counts(values: impl Iterator<Item = u64>) -> ArrayRef {
     Arc::new(UInt64Array::from_iter_values(values))
 }
 
-fn moments(values: impl Iterator<Item = DateTime<Utc>>) -> ArrayRef {
+/// A column of moments, microseconds in UTC.
+pub fn moments(values: impl Iterator<Item = DateTime<Utc>>) -> ArrayRef {
     Arc::new(TimestampMicrosecondArray::from_iter_values(values.map(|t| t.timestamp_micros())).with_timezone("UTC"))
 }
 

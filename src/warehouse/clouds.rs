@@ -97,28 +97,23 @@ pub fn open(address: &str, options: &[(String, String)]) -> Result<Remote> {
             .because(e)
             .hint("give the store's own options and credentials: AWS_*, GOOGLE_*, AZURE_*, or [store] in eddyline.toml")
     };
+    // The builders have the same methods and no trait in common. Each passes over the options of the others.
+    macro_rules! built {
+        ($builder:ty) => {{
+            let builder = how.options.iter().fold(<$builder>::new().with_url(address), |builder, (name, value)| {
+                match name.parse() {
+                    Ok(name) => builder.with_config(name, value),
+                    Err(_) => builder,
+                }
+            });
+            let builder = builder.with_retry(how.retry.clone()).with_http_connector(how.connector());
+            how.limited(Arc::new(builder.build().map_err(unopened)?))
+        }};
+    }
     let (objects, pages): (Arc<dyn ObjectStore>, Arc<dyn PaginatedListStore>) = match scheme {
-        ObjectStoreScheme::AmazonS3 => {
-            let builder = how.options.iter().fold(AmazonS3Builder::new().with_url(address), |b, (k, v)| {
-                k.parse().map_or(b.clone(), |key| b.with_config(key, v))
-            });
-            let builder = builder.with_retry(how.retry.clone()).with_http_connector(how.connector());
-            how.limited(Arc::new(builder.build().map_err(unopened)?))
-        }
-        ObjectStoreScheme::GoogleCloudStorage => {
-            let builder = how.options.iter().fold(GoogleCloudStorageBuilder::new().with_url(address), |b, (k, v)| {
-                k.parse().map_or(b.clone(), |key| b.with_config(key, v))
-            });
-            let builder = builder.with_retry(how.retry.clone()).with_http_connector(how.connector());
-            how.limited(Arc::new(builder.build().map_err(unopened)?))
-        }
-        ObjectStoreScheme::MicrosoftAzure => {
-            let builder = how.options.iter().fold(MicrosoftAzureBuilder::new().with_url(address), |b, (k, v)| {
-                k.parse().map_or(b.clone(), |key| b.with_config(key, v))
-            });
-            let builder = builder.with_retry(how.retry.clone()).with_http_connector(how.connector());
-            how.limited(Arc::new(builder.build().map_err(unopened)?))
-        }
+        ObjectStoreScheme::AmazonS3 => built!(AmazonS3Builder),
+        ObjectStoreScheme::GoogleCloudStorage => built!(GoogleCloudStorageBuilder),
+        ObjectStoreScheme::MicrosoftAzure => built!(MicrosoftAzureBuilder),
         _ => return Err(wrong(format!("nothing here reads `{}` addresses", url.scheme()))),
     };
     Ok(Remote { objects, pages: Pages(pages), prefix: folder_of(&url, scheme), traffic, requests: how.requests })

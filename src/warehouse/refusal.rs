@@ -4,15 +4,13 @@
 //! both `Generic`. So the text is read for the status and for the code that S3, GCS and Azure put into the body. What
 //! is recognized is said in a sentence; the client's own words, with their address and their XML, are left out.
 
-use super::wire::NO_METADATA;
+use super::wire::{METADATA, NO_METADATA};
 use crate::error::{Error, Kind};
 use std::error::Error as _;
 
 /// The hint for an address that is none.
 pub const NO_ADDRESS: &str = "use a path, s3://, gs://, az:// or abfss://";
 
-/// Hosts that hand out credentials; an error that names one is about those.
-const METADATA: [&str; 4] = [NO_METADATA, "169.254.169.254", "169.254.170.2", "metadata.google.internal"];
 const NO_BUCKET: [&str; 4] =
     ["NoSuchBucket", "ContainerNotFound", "The specified bucket does not exist", "FilesystemNotFound"];
 const WRONG_REGION: [&str; 3] = ["AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraint"];
@@ -76,7 +74,8 @@ impl Refusal {
     pub fn of(error: &object_store::Error) -> Option<Refusal> {
         use object_store::Error as E;
         let text = words(error);
-        let metadata = says(&text, &METADATA);
+        // An error that names a host that hands out credentials is about those.
+        let metadata = says(&text, &[NO_METADATA]) || says(&text, &METADATA);
         if matches!(error, E::NotImplemented { .. } | E::NotSupported { .. }) {
             return Some(Refusal::NoConditions);
         }

@@ -18,7 +18,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 /// Hosts that hand out credentials to machines of their cloud, and answer nowhere else.
-const METADATA: [&str; 3] = ["169.254.169.254", "169.254.170.2", "metadata.google.internal"];
+pub const METADATA: [&str; 3] = ["169.254.169.254", "169.254.170.2", "metadata.google.internal"];
 /// How often such a host is asked before it counts as absent: with the pauses between, 10 to 30 seconds. On a machine
 /// just started it may take a while to answer.
 const METADATA_TRIES: u64 = 9;
@@ -98,25 +98,22 @@ impl Requests {
 
     /// What was made since `before`.
     pub fn since(&self, before: &Requests) -> Requests {
-        Requests {
-            list: self.list - before.list,
-            get: self.get - before.get,
-            put: self.put - before.put,
-            other: self.other - before.other,
-            throttled: self.throttled - before.throttled,
-            failed: self.failed - before.failed,
-        }
+        self.each_with(before, |now, before| now - before)
     }
 
     /// The sum of two stores' requests.
     pub fn and(&self, other: &Requests) -> Requests {
+        self.each_with(other, |one, other| one + other)
+    }
+
+    fn each_with(&self, other: &Requests, of: fn(u64, u64) -> u64) -> Requests {
         Requests {
-            list: self.list + other.list,
-            get: self.get + other.get,
-            put: self.put + other.put,
-            other: self.other + other.other,
-            throttled: self.throttled + other.throttled,
-            failed: self.failed + other.failed,
+            list: of(self.list, other.list),
+            get: of(self.get, other.get),
+            put: of(self.put, other.put),
+            other: of(self.other, other.other),
+            throttled: of(self.throttled, other.throttled),
+            failed: of(self.failed, other.failed),
         }
     }
 }
