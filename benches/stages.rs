@@ -4,7 +4,7 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use eddyline::currents::{Limits, SchemaCache, SourceFile, decode};
 use eddyline::generate::{Codec, Layout, Options, OutFormat, generate, type_specs};
 use eddyline::load::{Bucket, Loader, Progress, Request, Settings, Stop};
-use eddyline::table::{Definitions, TableSchema, conform};
+use eddyline::table::{Definitions, Fit, Run, TableSchema};
 use eddyline::warehouse::Store;
 use eddyline::warehouse::encode::CellWriter;
 use object_store::memory::InMemory;
@@ -62,13 +62,15 @@ fn stages(c: &mut Criterion) {
     let table = source.event_type.as_ref().unwrap().table();
     let schema = TableSchema::defined(&table, &definitions);
     let day = source.queue_hour.unwrap().date;
-    let rows = conform(&schema, &part.batch, &part.positions, &source.key).unwrap().batch;
+    let fit = Fit::new(&schema, part.batch.schema_ref());
+    let run = [Run { source: &source.key, positions: &part.positions }];
+    let rows = fit.conform(&part.batch, &run).unwrap().batch;
 
     let mut group = c.benchmark_group("stage");
     group.throughput(Throughput::Elements(decoded.records));
     group.bench_function("decode", |b| b.iter(|| decode(&source, &bytes, &limits, &schemas).unwrap()));
     group.bench_function("conform", |b| {
-        b.iter(|| conform(&schema, &part.batch, &part.positions, &source.key).unwrap());
+        b.iter(|| fit.conform(&part.batch, &run).unwrap());
     });
     group.bench_function("encode", |b| {
         b.iter(|| {

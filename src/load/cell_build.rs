@@ -10,7 +10,7 @@ use super::plan::PlannedFile;
 use super::publish::{Published, check, publish, state_of};
 use super::settle::{ids_to_drop, is_committed};
 use crate::error::{Error, Kind, Result};
-use crate::table::{NewColumn, TableSchema};
+use crate::table::{Fit, NewColumn, TableSchema};
 use crate::warehouse::encode::{CellWriter, EncodedCell};
 use crate::warehouse::footer::CellFile;
 use crate::warehouse::id::{IdSet, id_key};
@@ -18,6 +18,7 @@ use crate::warehouse::stored_cell::ids_of;
 use crate::warehouse::{CellKey, CellState, Fate, StoredCell, rejects};
 use arrow::array::RecordBatch;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 /// Tries to publish against other writers before giving up.
 const ATTEMPTS: usize = 8;
@@ -30,6 +31,8 @@ pub struct TableInWork {
     pub joined: Vec<NewColumn>,
     /// The cells around the one being built.
     pub neighbours: Neighbours,
+    /// How decoded schemas fit the table as it is now.
+    pub fits: Vec<Arc<Fit>>,
 }
 
 /// What to build.
@@ -211,6 +214,7 @@ fn adopt_columns(table: &mut TableInWork, base: &StoredCell) {
         if table.schema.may_add(&column.name) {
             table.schema.add_all(std::slice::from_ref(&column));
             table.joined.push(column);
+            table.fits.clear();
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Which ids are stored already, in this cell or in the cells around it.
 
 use crate::error::{Kind, Result};
-use crate::warehouse::id::{IdSet, id_key};
+use crate::warehouse::id::{IdFilter, IdSet, id_key};
 use crate::warehouse::object_reader::read_error;
 use crate::warehouse::stored_cell::ids_of;
 use crate::warehouse::{CellKey, ObjectReader, Store};
@@ -18,6 +18,8 @@ pub struct Neighbours {
     /// Ids held in memory, over all cells.
     held: usize,
     limit: usize,
+    /// Knows every id held in memory.
+    filter: IdFilter,
 }
 
 enum Neighbour {
@@ -32,7 +34,7 @@ impl Neighbours {
     /// are asked again through their bloom filters.
     pub fn new<'a>(store: Store, window: i64, stored: impl Iterator<Item = &'a CellKey>, limit: usize) -> Neighbours {
         let cells = stored.map(|key| (key.clone(), Neighbour::Stored)).collect();
-        Neighbours { store, window, cells, held: 0, limit }
+        Neighbours { store, window, cells, held: 0, limit, filter: IdFilter::for_ids(0) }
     }
 
     /// Remembers the ids of a cell just built.
@@ -47,14 +49,11 @@ impl Neighbours {
                 *state = Neighbour::Stored;
             }
         }
-        let state = if self.held + ids.len() <= self.limit {
-            self.held += ids.len();
-            Neighbour::Ids(ids)
-        } else {
-            Neighbour::Stored
-        };
-        if let Some(Neighbour::Ids(old)) = self.cells.insert(key.clone(), state) {
+        if let Some(Neighbour::Ids(old)) = self.cells.insert(key.clone(), Neighbour::Stored) {
             self.held -= old.len();
+        }
+        if self.held + ids.len() <= self.limit {
+            self.hold(key.clone(), ids);
         }
     }
 
@@ -64,28 +63,42 @@ impl Neighbours {
         self.cells.keys().filter(near).cloned().collect()
     }
 
-    /// Of the ids of `rows`, those that a cell other than `cell` within the window stores.
-    pub async fn stored(&mut self, cell: &CellKey, rows: &[RecordBatch]) -> Result<IdSet> {
+    /// Of `ids`, the ids of `rows`, those that a cell other than `cell` within the window stores.
+    pub async fn stored(&mut self, cell: &CellKey, ids: &[u128], rows: &[RecordBatch]) -> Result<IdSet> {
         let mut found = IdSet::default();
-        let ids: Vec<u128> = rows.iter().flat_map(keys_of).collect();
         if ids.is_empty() {
             return Ok(found);
         }
+        // Hardly any id is known: one look at the filter spares a look at every set.
+        let maybe: Vec<u128> = ids.iter().copied().filter(|id| self.filter.may_hold(*id)).collect();
         for key in self.around(cell) {
             match self.cells.get(&key) {
-                Some(Neighbour::Ids(set)) => found.extend(ids.iter().filter(|i| set.contains(i))),
+                Some(Neighbour::Ids(set)) => found.extend(maybe.iter().filter(|id| set.contains(*id))),
                 Some(Neighbour::Stored) => {
-                    if let Some(all) = ask(&self.store, &key, &ids, rows, &mut found).await?
+                    if let Some(all) = ask(&self.store, &key, ids, rows, &mut found).await?
                         && self.held + all.len() <= self.limit
                     {
-                        self.held += all.len();
-                        self.cells.insert(key, Neighbour::Ids(all));
+                        self.hold(key, all);
                     }
                 }
                 None => {}
             }
         }
         Ok(found)
+    }
+
+    /// Keeps a cell's ids in memory.
+    fn hold(&mut self, key: CellKey, ids: IdSet) {
+        self.held += ids.len();
+        if self.filter.takes(ids.len()) {
+            self.filter.extend(&ids);
+        } else {
+            // Grown too small, and full of ids of days long past: made anew of those that are held.
+            self.filter = IdFilter::for_ids(self.held * 2);
+            let sets = self.cells.values().filter_map(|n| if let Neighbour::Ids(set) = n { Some(set) } else { None });
+            sets.chain([&ids]).for_each(|set| self.filter.extend(set));
+        }
+        self.cells.insert(key, Neighbour::Ids(ids));
     }
 }
 

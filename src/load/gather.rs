@@ -5,11 +5,13 @@ use super::bucket::Fetched;
 use super::cell_build::{BuiltCell, FilePart, TableInWork};
 use super::context::Context;
 use super::mix::{Admitted, Mix};
+use super::pile::Pile;
 use super::plan::PlannedFile;
-use super::read::{FileRead, damage_text, take_in_hand, take_part};
+use super::read::{FileRead, damage_text, reject, take_in_hand, take_share};
 use super::watch::Progress;
 use crate::currents::Pieces;
 use crate::error::{Error, Result};
+use crate::table::NoIdentity;
 use crate::warehouse::encode::CellWriter;
 use crate::warehouse::footer::CellFile;
 use crate::warehouse::rejects::{self, RejectedRecord};
@@ -28,11 +30,12 @@ pub struct Gathered {
     /// The files' shares.
     pub parts: Vec<FilePart>,
     /// Rejected records, by the object they are to be kept in.
-    pub rejects: Vec<(String, Vec<RejectedRecord>)>,
+    pub rejects: BTreeMap<String, Vec<RejectedRecord>>,
     /// Where rows went that no longer fitted in memory.
     pub writer: Option<CellWriter>,
     /// Bytes the stored cell's rows may take in memory.
     pub base_bytes: usize,
+    pile: Pile,
     misfits: BTreeMap<String, u64>,
 }
 
@@ -42,9 +45,10 @@ impl Gathered {
         Gathered {
             mix: Mix::default(),
             parts: Vec::new(),
-            rejects: Vec::new(),
+            rejects: BTreeMap::new(),
             writer: None,
             base_bytes: stored as usize * 2 * SWELLS,
+            pile: Pile::default(),
             misfits: BTreeMap::new(),
         }
     }
@@ -76,7 +80,7 @@ impl Gathered {
                 return Ok(false);
             }
         }
-        Ok(true)
+        self.conform(ctx, table, key).await
     }
 
     async fn take(
@@ -111,34 +115,60 @@ impl Gathered {
         };
         let at = self.parts.len();
         self.parts.push(FilePart::loaded(&listed));
-        let mut rejected = Vec::new();
         loop {
             let piece = pieces.next_piece().map_err(|damage| {
                 Error::failed(format!("{} was sound and is no longer", listed.key)).because(damage_text(&damage))
             })?;
             let Some(decoded) = piece else { break };
-            let columns_before = table.joined.len();
-            let part = take_part(ctx, &mut table.schema, &mut table.joined, file, &decoded)?;
-            if table.joined.len() > columns_before && self.writer.is_some() {
+            let share = take_share(table.schema.table(), file, &decoded);
+            if let Some(part) = self.parts.get_mut(at) {
+                part.file.read += share.read;
+            }
+            self.reject(table, key, at, share.rejects);
+            for part in share.parts {
+                if !self.pile.takes(part.batch.schema_ref()) && !self.conform(ctx, table, key).await? {
+                    return Ok(false);
+                }
+                self.pile.add(at, &listed.key, part);
+            }
+            if self.pile.is_full(ctx.settings.piece_bytes()) && !self.conform(ctx, table, key).await? {
                 return Ok(false);
             }
-            for (column, count) in part.misfits {
-                *self.misfits.entry(column).or_default() += count;
-            }
-            if let Some(share) = self.parts.get_mut(at) {
-                share.file.read += part.read;
-                share.file.rejected += part.rejects.len() as u64;
-            }
-            rejected.extend(part.rejects);
-            for batch in &part.batches {
-                self.mix.offer(at, batch)?;
-            }
-            self.make_room(ctx, table, key).await?;
-        }
-        if !rejected.is_empty() {
-            self.rejects.push((rejects::path(table.schema.table(), key.queue_date, &listed.key), rejected));
         }
         Ok(true)
+    }
+
+    /// Conforms the rows that lie on the pile and offers them to the cell. `Ok(false)`: they brought new columns after
+    /// rows were encoded without them.
+    async fn conform(&mut self, ctx: &Context, table: &mut TableInWork, key: &CellKey) -> Result<bool> {
+        let columns_before = table.joined.len();
+        let Some((conformed, runs)) = self.pile.clear(ctx, table)? else { return Ok(true) };
+        if table.joined.len() > columns_before && self.writer.is_some() {
+            return Ok(false);
+        }
+        for (column, count) in conformed.misfits {
+            *self.misfits.entry(column).or_default() += count;
+        }
+        let mut rows: Vec<(usize, usize)> = runs.iter().map(|run| (run.file, run.rows())).collect();
+        for NoIdentity { run, position, reason, record } in conformed.rejects {
+            if let (Some(of), Some(rows)) = (runs.get(run), rows.get_mut(run)) {
+                rows.1 -= 1;
+                let rejected = reject(&of.key, position, None, reason, record);
+                self.reject(table, key, of.file, vec![rejected]);
+            }
+        }
+        self.mix.offer(&rows, conformed.batch)?;
+        self.make_room(ctx, table, key).await?;
+        Ok(true)
+    }
+
+    /// Notes rejected records of a file.
+    fn reject(&mut self, table: &TableInWork, key: &CellKey, file: usize, rejected: Vec<RejectedRecord>) {
+        if let (Some(part), Some(first)) = (self.parts.get_mut(file), rejected.first()) {
+            part.file.rejected += rejected.len() as u64;
+            let path = rejects::path(table.schema.table(), key.queue_date, &first.file);
+            self.rejects.entry(path).or_default().extend(rejected);
+        }
     }
 
     /// Encodes what waits once it takes too much memory.
@@ -154,7 +184,7 @@ impl Gathered {
 
     /// Admits what waits: rows no neighbour stores. Counts per file.
     pub async fn admit(&mut self, table: &mut TableInWork, key: &CellKey) -> Result<Vec<RecordBatch>> {
-        let elsewhere = table.neighbours.stored(key, &self.mix.waiting()).await?;
+        let elsewhere = table.neighbours.stored(key, self.mix.waiting_ids(), self.mix.waiting()).await?;
         let Admitted { batches, counts } = self.mix.admit(&elsewhere)?;
         for (at, new, duplicates) in counts {
             if let Some(part) = self.parts.get_mut(at) {

@@ -12,7 +12,11 @@ use std::collections::HashMap;
 #[derive(Default)]
 pub struct Mix {
     ids: IdSet,
-    waiting: Vec<(usize, RecordBatch)>,
+    waiting: Vec<RecordBatch>,
+    /// The ids of the rows that wait.
+    waiting_ids: Vec<u128>,
+    /// Whose the rows are that wait: file numbers, and how many rows of each follow each other.
+    waiting_runs: Vec<(usize, usize)>,
     waiting_bytes: usize,
     /// Duplicates within the cell, by file, not yet reported.
     duplicates: HashMap<usize, u64>,
@@ -33,17 +37,30 @@ impl Mix {
         self.ids.extend(ids);
     }
 
-    /// Offers rows of file number `file`. Those whose id the cell has are duplicates; the first of several wins.
-    pub fn offer(&mut self, file: usize, batch: &RecordBatch) -> Result<()> {
-        let keep: Vec<bool> = keys_of(batch).into_iter().map(|id| self.ids.insert(id)).collect();
-        let kept = keep.iter().filter(|k| **k).count();
-        *self.duplicates.entry(file).or_default() += (batch.num_rows() - kept) as u64;
-        if kept == 0 {
-            return Ok(());
+    /// Offers rows; `runs` say which file numbers they are of, and how many rows of each follow each other. Rows whose
+    /// id the cell has are duplicates; the first of several wins.
+    pub fn offer(&mut self, runs: &[(usize, usize)], batch: RecordBatch) -> Result<()> {
+        let ids = keys_of(&batch);
+        let mut keep = Vec::with_capacity(ids.len());
+        let mut left = ids.iter();
+        for (file, rows) in runs {
+            let mut kept = 0;
+            for id in left.by_ref().take(*rows) {
+                let is_new = self.ids.insert(*id);
+                keep.push(is_new);
+                if is_new {
+                    kept += 1;
+                    self.waiting_ids.push(*id);
+                }
+            }
+            self.waiting_runs.push((*file, kept));
+            *self.duplicates.entry(*file).or_default() += (rows - kept) as u64;
         }
-        let batch = if kept == batch.num_rows() { batch.clone() } else { filtered(batch, keep)? };
-        self.waiting_bytes += batch.get_array_memory_size();
-        self.waiting.push((file, batch));
+        let batch = if keep.contains(&false) { filtered(&batch, keep)? } else { batch };
+        if batch.num_rows() > 0 {
+            self.waiting_bytes += batch.get_array_memory_size() + batch.num_rows() * size_of::<u128>();
+            self.waiting.push(batch);
+        }
         Ok(())
     }
 
@@ -53,30 +70,40 @@ impl Mix {
     }
 
     /// Rows that wait.
-    pub fn waiting(&self) -> Vec<RecordBatch> {
-        self.waiting.iter().map(|(_, batch)| batch.clone()).collect()
+    pub fn waiting(&self) -> &[RecordBatch] {
+        &self.waiting
+    }
+
+    /// Their ids.
+    pub fn waiting_ids(&self) -> &[u128] {
+        &self.waiting_ids
     }
 
     /// Admits what waits, except ids stored elsewhere.
     pub fn admit(&mut self, elsewhere: &IdSet) -> Result<Admitted> {
         let mut counts: HashMap<usize, (u64, u64)> =
             self.duplicates.drain().map(|(file, duplicates)| (file, (0, duplicates))).collect();
-        let mut batches = Vec::with_capacity(self.waiting.len());
-        for (file, batch) in self.waiting.drain(..) {
-            let before = batch.num_rows();
-            let batch = if elsewhere.is_empty() {
-                batch
-            } else {
-                let keep: Vec<bool> = keys_of(&batch).iter().map(|id| !elsewhere.contains(id)).collect();
-                if keep.contains(&false) { filtered(&batch, keep)? } else { batch }
-            };
+        let ids = std::mem::take(&mut self.waiting_ids);
+        let mut left = ids.as_slice();
+        for (file, rows) in self.waiting_runs.drain(..) {
+            let (here, rest) = left.split_at_checked(rows).unwrap_or((left, &[]));
+            left = rest;
+            let new = if elsewhere.is_empty() { rows } else { here.iter().filter(|i| !elsewhere.contains(*i)).count() };
             let count = counts.entry(file).or_default();
-            count.0 += batch.num_rows() as u64;
-            count.1 += (before - batch.num_rows()) as u64;
-            self.admitted += batch.num_rows() as u64;
-            if batch.num_rows() > 0 {
-                batches.push(batch);
+            count.0 += new as u64;
+            count.1 += (rows - new) as u64;
+            self.admitted += new as u64;
+        }
+        let mut batches = std::mem::take(&mut self.waiting);
+        if !elsewhere.is_empty() {
+            let mut left = ids.iter();
+            for batch in &mut batches {
+                let keep: Vec<bool> = left.by_ref().take(batch.num_rows()).map(|id| !elsewhere.contains(id)).collect();
+                if keep.contains(&false) {
+                    *batch = filtered(batch, keep)?;
+                }
             }
+            batches.retain(|batch| batch.num_rows() > 0);
         }
         self.waiting_bytes = 0;
         for id in elsewhere {
@@ -149,12 +176,12 @@ mod tests {
     fn the_first_of_several_wins_and_every_record_is_counted() {
         let mut mix = Mix::default();
         mix.hold(["old"].into_iter().map(id_key));
-        mix.offer(0, &batch(&["a", "old", "b", "a"])).unwrap();
-        mix.offer(1, &batch(&["b", "c"])).unwrap();
+        mix.offer(&[(0, 4), (1, 2)], batch(&["a", "old", "b", "a", "b", "c"])).unwrap();
         let elsewhere: IdSet = [id_key("c")].into_iter().collect();
         let mut admitted = mix.admit(&elsewhere).unwrap();
         admitted.counts.sort();
         assert_eq!(admitted.counts, [(0, 2, 2), (1, 0, 2)]);
+        assert_eq!(admitted.batches.iter().map(RecordBatch::num_rows).sum::<usize>(), 2);
         assert_eq!(mix.admitted(), 2);
         assert!(!mix.into_ids().contains(&id_key("c")));
     }
@@ -162,7 +189,7 @@ mod tests {
     #[test]
     fn when_rebuilding_rows_nobody_brings_again_stay() {
         let mut mix = Mix::default();
-        mix.offer(0, &batch(&["a"])).unwrap();
+        mix.offer(&[(0, 1)], batch(&["a"])).unwrap();
         mix.admit(&IdSet::default()).unwrap();
         let mut left = HashMap::new();
         let kept = mix.keep_of_base(&batch(&["a", "gone"]), true, &IdSet::default(), &mut left).unwrap();

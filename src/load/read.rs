@@ -4,13 +4,11 @@ use super::bucket::{Fetched, Listed};
 use super::context::{ColumnPolicy, Context};
 use super::plan::PlannedFile;
 use super::watch::Progress;
-use crate::currents::{self, Damage, Decoded, EventType, Reason};
+use crate::currents::{self, Damage, Decoded, EventType, Part, Reason, Reject};
 use crate::error::{Error, Kind, Result};
-use crate::table::{NewColumn, TableSchema, conform, discover};
+use crate::table::{NewColumn, TableSchema, discover};
 use crate::warehouse::rejects::RejectedRecord;
-use arrow::array::RecordBatch;
 use bytes::Bytes;
-use std::collections::BTreeMap;
 
 /// How the reason begins of a file that the store did not let us read.
 pub const REFUSED: &str = "refused";
@@ -93,82 +91,60 @@ pub enum Unroutable {
     Damaged(String, Listed),
 }
 
-/// The part of a decoded file that belongs to one table.
+/// What of a decoded file, or of a piece of it, belongs to one table.
 #[derive(Default)]
-pub struct TablePart {
-    /// Its rows, in the table's schema.
-    pub batches: Vec<RecordBatch>,
-    /// Its rejected records.
+pub struct TableShare<'a> {
+    /// Its rows, as they were decoded.
+    pub parts: Vec<&'a Part>,
+    /// Records that belong to no table, or could not be decoded.
     pub rejects: Vec<RejectedRecord>,
     /// Records: rows and rejects.
     pub read: u64,
-    /// Values kept in `_extra` because they do not fit their column, by column.
-    pub misfits: BTreeMap<String, u64>,
 }
 
-/// Takes a table's part out of a decoded file. Columns the table does not have join it, when the policy lets them;
-/// they are added to `joined`.
-pub fn take_part(
-    ctx: &Context,
-    schema: &mut TableSchema,
-    joined: &mut Vec<NewColumn>,
-    file: &PlannedFile,
-    decoded: &Decoded,
-) -> Result<TablePart> {
-    let mut part = TablePart::default();
+/// Takes a table's share out of a decoded file.
+pub fn take_share<'a>(table: &str, file: &PlannedFile, decoded: &'a Decoded) -> TableShare<'a> {
+    let mut share = TableShare::default();
     let key = &file.listed.key;
     let of_key = file.source.event_type.as_ref();
-    for decoded_part in &decoded.parts {
-        let event_type = decoded_part.event_type.as_ref().or(of_key);
+    for part in &decoded.parts {
+        let event_type = part.event_type.as_ref().or(of_key);
         match event_type {
-            Some(event_type) if event_type.table() != schema.table() => continue,
+            Some(event_type) if event_type.table() != table => continue,
             None if !file.owns_strays => continue,
             _ => {}
         }
-        part.read += decoded_part.batch.num_rows() as u64;
-        if event_type.is_none() {
-            // Records of a file that names event types elsewhere, but not here: they belong to no table.
-            for position in &decoded_part.positions {
-                part.rejects.push(reject(key, *position, None, "no_event_type", String::new()));
-            }
+        share.read += part.batch.num_rows() as u64;
+        if event_type.is_some() {
+            share.parts.push(part);
             continue;
         }
-        admit(ctx, schema, joined, decoded_part.batch.schema_ref())?;
-        let conformed = conform(schema, &decoded_part.batch, &decoded_part.positions, key)
-            .map_err(|e| Error::failed(format!("cannot convert the columns of {key}")).because(e))?;
-        for (position, reason, record) in conformed.rejects {
-            part.rejects.push(reject(key, position, None, reason, record));
+        // Records of a file that names event types elsewhere, but not here: they belong to no table.
+        for position in &part.positions {
+            share.rejects.push(reject(key, *position, None, "no_event_type", String::new()));
         }
-        for (column, count) in conformed.misfits {
-            *part.misfits.entry(column).or_default() += count;
-        }
-        part.batches.push(conformed.batch);
     }
     for rejected in &decoded.rejects {
         let ours = match rejected.event_type.as_ref().or(of_key) {
-            Some(event_type) => event_type.table() == schema.table(),
+            Some(event_type) => event_type.table() == table,
             None => file.owns_strays,
         };
         if ours {
-            part.read += 1;
-            part.rejects.push(reject(
-                key,
-                rejected.position,
-                rejected.offset,
-                &rejected.reason,
-                rejected.record.clone(),
-            ));
+            share.read += 1;
+            let Reject { position, offset, reason, record, .. } = rejected.clone();
+            share.rejects.push(reject(key, position, offset, &reason, record));
         }
     }
-    Ok(part)
+    share
 }
 
-fn reject(file: &str, position: u64, offset: Option<u64>, reason: &str, record: String) -> RejectedRecord {
+/// A record's line among the rejects.
+pub fn reject(file: &str, position: u64, offset: Option<u64>, reason: &str, record: String) -> RejectedRecord {
     RejectedRecord { file: file.to_string(), position, offset, reason: reason.to_string(), record }
 }
 
-/// Lets new columns join, keeps them out, or refuses, as the policy says.
-fn admit(
+/// Lets new columns join, keeps them out, or refuses, as the policy says. Those that join are added to `joined`.
+pub fn admit(
     ctx: &Context,
     schema: &mut TableSchema,
     joined: &mut Vec<NewColumn>,

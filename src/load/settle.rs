@@ -3,6 +3,7 @@
 
 use super::cell_build::TableInWork;
 use super::context::Context;
+use super::dedupe::keys_of;
 use crate::error::{Error, Kind, Result};
 use crate::table::SOURCE_FILE;
 use crate::warehouse::footer::CellFooter;
@@ -26,7 +27,7 @@ pub async fn ids_to_drop(ctx: &Context, table: &mut TableInWork, key: &CellKey, 
     let mut suspects = IdSet::default();
     for batch in cell.lineage()? {
         let batch = batch?;
-        let near = table.neighbours.stored(key, std::slice::from_ref(&batch)).await?;
+        let near = table.neighbours.stored(key, &keys_of(&batch), std::slice::from_ref(&batch)).await?;
         if near.is_empty() {
             continue;
         }

@@ -64,6 +64,7 @@ async fn work(
         schema: ctx.snapshot.schema(name, &ctx.definitions),
         joined: Vec::new(),
         neighbours: Neighbours::new(ctx.store.clone(), window, stored.keys(), ctx.settings.ids_held()),
+        fits: Vec::new(),
     };
     let result = build_days(ctx, &mut table, name, &days, &stored, outcome).await;
     let result = match result {

@@ -4,12 +4,15 @@
 use super::column::ColumnType;
 use super::convert::{Converted, convert};
 use super::extra::ExtraText;
-use super::schema::{EXTRA, ID, NewColumn, TableSchema};
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, StringArray, new_null_array};
-use arrow::compute::filter_record_batch;
-use arrow::datatypes::{Field, Schema};
+use super::schema::{EXTRA, ID, NewColumn, SOURCE_FILE, SOURCE_ROW, TableSchema};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, DictionaryArray, Int32Array, Int64Array, RecordBatch, StringArray,
+};
+use arrow::compute::filter;
+use arrow::datatypes::{DataType, Field, Int32Type, Schema, SchemaRef};
 use arrow::error::ArrowError;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::iter::repeat_n;
 use std::sync::Arc;
 
 /// Field metadata key and value by which a decoder marks a column that holds JSON text of values.
@@ -20,12 +23,25 @@ pub const KIND_JSON: &str = "json";
 /// A batch in the table's schema, and what did not make it there.
 #[derive(Debug)]
 pub struct Conformed {
-    /// The rows, in the table's schema.
+    /// The rows: the table's columns that the records have, with its types, in its order.
     pub batch: RecordBatch,
-    /// Rows without a usable `id`: (row number in the file, reason, the record as JSON text).
-    pub rejects: Vec<(u64, &'static str, String)>,
+    /// Rows without a usable `id`.
+    pub rejects: Vec<NoIdentity>,
     /// How many values went to `_extra` because they do not fit their column, by column.
     pub misfits: BTreeMap<String, u64>,
+}
+
+/// A record that no table can hold, for want of an `id`.
+#[derive(Debug)]
+pub struct NoIdentity {
+    /// The number of the run it came in.
+    pub run: usize,
+    /// Its number in the file.
+    pub position: u64,
+    /// What is wrong with it.
+    pub reason: &'static str,
+    /// All of it, as JSON text.
+    pub record: String,
 }
 
 /// Whether a decoded column holds JSON text rather than values.
@@ -48,93 +64,140 @@ pub fn discover(schema: &TableSchema, batch: &Schema) -> Vec<NewColumn> {
     new
 }
 
-/// Puts a decoded batch into the table's schema.
-///
-/// `positions` gives each row's number in the file, `source` the file's key.
-pub fn conform(
-    schema: &TableSchema,
-    batch: &RecordBatch,
-    positions: &[u64],
-    source: &str,
-) -> Result<Conformed, ArrowError> {
-    let rows = batch.num_rows();
-    let mut columns: Vec<Option<ArrayRef>> = vec![None; schema.columns().len()];
-    let mut misfits = BTreeMap::new();
-    let mut extra = ExtraText::new(rows);
-    for (field, array) in batch.schema().fields().iter().zip(batch.columns()) {
-        let position = schema.position(field.name());
-        let slot = position.and_then(|at| Some((columns.get_mut(at)?, schema.columns().get(at)?)));
-        match slot {
-            // A second field for the same column (`User_ID` beside `user_id`) must not overwrite the first.
-            Some((slot @ None, (name, kind))) => {
-                let Converted { array: converted, misfit_rows } = convert(array, is_json(field), *kind)?;
-                if !misfit_rows.is_empty() {
-                    misfits.insert(name.clone(), misfit_rows.len() as u64);
-                    for row in misfit_rows {
-                        extra.add(row, field.name(), array, is_json(field));
-                    }
+/// Rows that lie together in a batch and come from one file.
+#[derive(Debug, Clone, Copy)]
+pub struct Run<'a> {
+    /// The file's key.
+    pub source: &'a str,
+    /// Each row's number in the file.
+    pub positions: &'a [u64],
+}
+
+/// How records of one decoded schema fit a table: worked out once, used for all their batches.
+#[derive(Debug)]
+pub struct Fit {
+    decoded: SchemaRef,
+    /// For each decoded field, the column it goes to: its place in `arrow`, and its type. `None`: to `_extra`.
+    places: Vec<Option<(usize, ColumnType)>>,
+    /// The conformed batches' columns: those of the table that the records have, in its order, then Eddyline's own.
+    arrow: SchemaRef,
+}
+
+impl Fit {
+    /// Works it out.
+    pub fn new(schema: &TableSchema, decoded: &SchemaRef) -> Fit {
+        let mut taken: BTreeMap<usize, usize> = BTreeMap::new();
+        for (number, field) in decoded.fields().iter().enumerate() {
+            if let Some(position) = schema.position(field.name()) {
+                // A second field for the same column (`User_ID` beside `user_id`) must not overwrite the first.
+                taken.entry(position).or_insert(number);
+            }
+        }
+        let mut places = vec![None; decoded.fields().len()];
+        let mut fields: Vec<Arc<Field>> = Vec::with_capacity(taken.len() + 3);
+        for (position, number) in taken {
+            let column = schema.columns().get(position).zip(schema.arrow().fields().get(position));
+            if let (Some(((_, kind), field)), Some(place)) = (column, places.get_mut(number)) {
+                *place = Some((fields.len(), *kind));
+                fields.push(field.clone());
+            }
+        }
+        fields.push(Arc::new(Field::new(EXTRA, DataType::Utf8, true)));
+        fields.push(Arc::new(Field::new(SOURCE_FILE, key_of_source(), true)));
+        fields.push(Arc::new(Field::new(SOURCE_ROW, DataType::Int64, true)));
+        Fit { decoded: decoded.clone(), places, arrow: Arc::new(Schema::new(fields)) }
+    }
+
+    /// Whether it was worked out for this very schema.
+    pub fn is_of(&self, decoded: &SchemaRef) -> bool {
+        Arc::ptr_eq(&self.decoded, decoded)
+    }
+
+    /// Puts a decoded batch into the table's columns. `runs` say where its rows come from, in order.
+    pub fn conform(&self, batch: &RecordBatch, runs: &[Run<'_>]) -> Result<Conformed, ArrowError> {
+        let rows = batch.num_rows();
+        let mut arrays: Vec<Option<ArrayRef>> = vec![None; self.arrow.fields().len()];
+        let mut misfits = BTreeMap::new();
+        let mut extra = ExtraText::new(rows);
+        for ((field, array), place) in self.decoded.fields().iter().zip(batch.columns()).zip(&self.places) {
+            let slot = place.and_then(|(at, kind)| Some((arrays.get_mut(at)?, self.arrow.fields().get(at)?, kind)));
+            let Some((slot, column, kind)) = slot else {
+                extra.add_all(field.name(), array, is_json(field));
+                continue;
+            };
+            let Converted { array: converted, misfit_rows } = convert(array, is_json(field), kind)?;
+            if !misfit_rows.is_empty() {
+                misfits.insert(column.name().clone(), misfit_rows.len() as u64);
+                for row in misfit_rows {
+                    extra.add(row, field.name(), array, is_json(field));
                 }
-                *slot = Some(converted);
             }
-            _ => extra.add_all(field.name(), array, is_json(field)),
+            *slot = Some(converted);
         }
+        let own = [extra.finish(), sources(runs)?, source_rows(runs)];
+        let arrays: Vec<ArrayRef> = arrays.into_iter().flatten().chain(own).collect();
+        self.with_identity(arrays, batch, runs, misfits)
     }
-    let mut arrays: Vec<ArrayRef> = Vec::with_capacity(columns.len() + 3);
-    for (column, (_, kind)) in columns.into_iter().zip(schema.columns()) {
-        arrays.push(column.unwrap_or_else(|| new_null_array(&kind.stored(), rows)));
+
+    /// Splits off the rows that have no identity: they cannot be stored once, so they cannot be stored.
+    fn with_identity(
+        &self,
+        mut arrays: Vec<ArrayRef>,
+        decoded: &RecordBatch,
+        runs: &[Run<'_>],
+        misfits: BTreeMap<String, u64>,
+    ) -> Result<Conformed, ArrowError> {
+        let id = self.arrow.index_of(ID).ok().and_then(|at| arrays.get(at)).and_then(|c| c.as_string_opt::<i32>());
+        let has_id = |ids: &StringArray, row: usize| ids.is_valid(row) && !ids.value(row).is_empty();
+        let usable: Vec<bool> = (0..decoded.num_rows()).map(|row| id.is_some_and(|ids| has_id(ids, row))).collect();
+        let mut rejects = Vec::new();
+        if usable.contains(&false) {
+            let places = runs.iter().enumerate().flat_map(|(run, r)| r.positions.iter().map(move |p| (run, *p)));
+            for ((row, usable), (run, position)) in usable.iter().enumerate().zip(places) {
+                if !usable {
+                    let record = super::extra::record_text(decoded, row);
+                    rejects.push(NoIdentity { run, position, reason: "no_id", record });
+                }
+            }
+            let usable = BooleanArray::from(usable);
+            arrays = arrays.iter().map(|array| filter(array, &usable)).collect::<Result<_, _>>()?;
+        }
+        let batch = RecordBatch::try_new(self.arrow.clone(), arrays)?;
+        Ok(Conformed { batch, rejects, misfits })
     }
-    arrays.push(extra.finish());
-    arrays.push(Arc::new(StringArray::from_iter_values(std::iter::repeat_n(source, rows))));
-    arrays.push(Arc::new(Int64Array::from_iter_values(positions.iter().map(|p| *p as i64))));
-    with_identity(schema, arrays, batch, positions, misfits)
 }
 
-/// Splits off the rows that have no identity: they cannot be stored once, so they cannot be stored.
-fn with_identity(
-    schema: &TableSchema,
-    arrays: Vec<ArrayRef>,
-    decoded: &RecordBatch,
-    positions: &[u64],
-    misfits: BTreeMap<String, u64>,
-) -> Result<Conformed, ArrowError> {
-    let nullable: Vec<Field> = schema.arrow().fields().iter().map(|f| f.as_ref().clone().with_nullable(true)).collect();
-    let loose = RecordBatch::try_new(Arc::new(Schema::new(nullable)), arrays)?;
-    let ids = loose.column_by_name(ID).and_then(|c| c.as_string_opt::<i32>());
-    let usable: BooleanArray = match ids {
-        Some(ids) => ids.iter().map(|id| Some(id.is_some_and(|id| !id.is_empty()))).collect(),
-        None => BooleanArray::from(vec![false; loose.num_rows()]),
-    };
-    let mut rejects = Vec::new();
-    let kept = if usable.true_count() == usable.len() {
-        loose
-    } else {
-        for (row, usable) in usable.iter().enumerate() {
-            if usable != Some(true) {
-                let position = positions.get(row).copied().unwrap_or(row as u64);
-                rejects.push((position, "no_id", super::extra::record_text(decoded, row)));
-            }
-        }
-        filter_record_batch(&loose, &usable)?
-    };
-    let batch = RecordBatch::try_new(schema.arrow().clone(), kept.columns().to_vec())?;
-    Ok(Conformed { batch, rejects, misfits })
+/// The type of `_source_file` in a conformed batch: a key is long and the same for many rows.
+fn key_of_source() -> DataType {
+    DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
 }
 
-/// A batch of an earlier schema of the same table in its schema of now: missing columns are null.
-pub fn pad(schema: &TableSchema, batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
-    if batch.schema().fields() == schema.arrow().fields() {
-        return RecordBatch::try_new(schema.arrow().clone(), batch.columns().to_vec());
+fn sources(runs: &[Run<'_>]) -> Result<ArrayRef, ArrowError> {
+    let keys = StringArray::from_iter_values(runs.iter().map(|run| run.source));
+    let rows = runs.iter().enumerate().flat_map(|(number, run)| repeat_n(number as i32, run.positions.len()));
+    Ok(Arc::new(DictionaryArray::<Int32Type>::try_new(Int32Array::from_iter_values(rows), Arc::new(keys))?))
+}
+
+fn source_rows(runs: &[Run<'_>]) -> ArrayRef {
+    let rows = runs.iter().flat_map(|run| run.positions);
+    Arc::new(Int64Array::from_iter_values(rows.map(|position| *position as i64)))
+}
+
+/// A batch's columns in the order of a table's schema of now. A column the batch has not is `None`: it is null
+/// throughout. Text may be dictionary encoded.
+pub fn align(schema: &TableSchema, batch: &RecordBatch) -> Result<Vec<Option<ArrayRef>>, ArrowError> {
+    let mut numbers: HashMap<&str, usize> = HashMap::with_capacity(batch.num_columns());
+    for (number, field) in batch.schema_ref().fields().iter().enumerate() {
+        numbers.insert(field.name(), number);
     }
-    let rows = batch.num_rows();
-    let mut arrays = Vec::with_capacity(schema.arrow().fields().len());
-    for field in schema.arrow().fields() {
-        arrays.push(match batch.column_by_name(field.name()) {
-            Some(array) if array.data_type() == field.data_type() => array.clone(),
-            Some(array) => arrow::compute::cast(array, field.data_type())?,
-            None => new_null_array(field.data_type(), rows),
-        });
-    }
-    RecordBatch::try_new(schema.arrow().clone(), arrays)
+    let column = |field: &Arc<Field>| {
+        let Some(array) = numbers.get(field.name().as_str()).and_then(|at| batch.columns().get(*at)) else {
+            return Ok(None);
+        };
+        let fits = array.data_type() == field.data_type() || array.data_type() == &key_of_source();
+        Ok(Some(if fits { array.clone() } else { arrow::compute::cast(array, field.data_type())? }))
+    };
+    schema.arrow().fields().iter().map(column).collect()
 }
 
 /// Whether any row of a conformed batch carries an `_extra`.
@@ -145,9 +208,18 @@ pub fn has_extra(batch: &RecordBatch) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::table::{Definitions, SOURCE_ROW};
-    use arrow::array::{Float32Array, Float64Array, Int32Array, ListArray, TimestampMillisecondArray};
-    use arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampMicrosecondType};
+    use crate::table::Definitions;
+    use arrow::array::{Float32Array, Float64Array, ListArray, TimestampMillisecondArray};
+    use arrow::datatypes::{Float64Type, Int64Type, TimestampMicrosecondType};
+
+    fn conform(
+        schema: &TableSchema,
+        batch: &RecordBatch,
+        positions: &[u64],
+        source: &str,
+    ) -> Result<Conformed, ArrowError> {
+        Fit::new(schema, batch.schema_ref()).conform(batch, &[Run { source, positions }])
+    }
 
     fn json(name: &str) -> Field {
         let kind = [(KIND_KEY.to_string(), KIND_JSON.to_string())];
@@ -248,8 +320,10 @@ mod tests {
         );
         let done = conform(&purchase(), &rows, &[10, 11, 12], "f").unwrap();
         assert_eq!(done.batch.num_rows(), 1);
-        assert_eq!(done.rejects[0], (11, "no_id", r#"{"id":null,"price":2.5}"#.to_string()));
-        assert_eq!(done.rejects[1].0, 12);
+        let first = &done.rejects[0];
+        let expected = (11, "no_id", r#"{"id":null,"price":2.5}"#);
+        assert_eq!((first.position, first.reason, first.record.as_str()), expected);
+        assert_eq!(done.rejects[1].position, 12);
     }
 
     #[test]
@@ -282,12 +356,30 @@ mod tests {
     }
 
     #[test]
-    fn rows_of_an_earlier_schema_are_padded_with_nulls() {
+    fn columns_that_rows_do_not_have_are_absent_and_the_others_in_order() {
         let mut schema = purchase();
         let done = conform(&schema, &batch(vec![ids(&[Some("a")])], vec![]), &[0], "f").unwrap();
+        assert_eq!(done.batch.num_columns(), 4);
         schema.add("new_one", ColumnType::Long);
-        let padded = pad(&schema, &done.batch).unwrap();
-        assert_eq!(padded.schema().fields(), schema.arrow().fields());
-        assert_eq!(padded.column_by_name("new_one").unwrap().null_count(), 1);
+        let aligned = align(&schema, &done.batch).unwrap();
+        let there = |name: &str| aligned[schema.arrow().index_of(name).unwrap()].as_ref().map(|a| a.len());
+        assert_eq!(aligned.len(), schema.arrow().fields().len());
+        assert_eq!([there(ID), there("new_one"), there("price"), there(SOURCE_FILE)], [Some(1), None, None, Some(1)]);
+    }
+
+    #[test]
+    fn rows_of_several_files_keep_their_origin() {
+        let rows = batch(vec![ids(&[Some("a"), Some("b"), None, Some("c")])], vec![]);
+        let runs = [
+            Run { source: "f", positions: &[0, 2] },
+            Run { source: "none", positions: &[] },
+            Run { source: "g", positions: &[7, 8] },
+        ];
+        let done = Fit::new(&purchase(), rows.schema_ref()).conform(&rows, &runs).unwrap();
+        let sources = arrow::compute::cast(done.batch.column_by_name(SOURCE_FILE).unwrap(), &DataType::Utf8).unwrap();
+        let positions = done.batch.column_by_name(SOURCE_ROW).unwrap().as_primitive::<Int64Type>().clone();
+        let got: Vec<_> = sources.as_string::<i32>().iter().flatten().zip(positions.iter().flatten()).collect();
+        assert_eq!(got, [("f", 0), ("f", 2), ("g", 8)]);
+        assert_eq!((done.rejects[0].run, done.rejects[0].position), (2, 7));
     }
 }

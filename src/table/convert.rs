@@ -4,8 +4,8 @@
 use super::column::{ColumnType, UTC};
 use super::extra::value_text;
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanBuilder, Float64Builder, Int64Builder, ListBuilder, StringBuilder,
-    TimestampMicrosecondBuilder,
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanBuilder, Float64Builder, Int64Builder, ListBuilder,
+    PrimitiveArray, StringBuilder, TimestampMicrosecondArray, TimestampMicrosecondBuilder,
 };
 use arrow::compute::cast;
 use arrow::datatypes::{
@@ -46,6 +46,12 @@ pub fn convert(array: &ArrayRef, json: bool, kind: ColumnType) -> Result<Convert
             (DataType::List(item), DataType::List(_)) if item.data_type() == &DataType::Utf8 => {
                 return Ok(Converted { array: cast(array, &stored)?, misfit_rows: Vec::new() });
             }
+            (DataType::Int32, DataType::Timestamp(_, _)) => {
+                return Ok(moments(array.as_primitive::<Int32Type>(), kind));
+            }
+            (DataType::Int64, DataType::Timestamp(_, _)) => {
+                return Ok(moments(array.as_primitive::<Int64Type>(), kind));
+            }
             _ => {}
         }
     }
@@ -70,8 +76,8 @@ pub fn convert(array: &ArrayRef, json: bool, kind: ColumnType) -> Result<Convert
         }
         DataType::Timestamp(_, _) => {
             let mut to = TimestampMicrosecondBuilder::with_capacity(rows).with_timezone(UTC);
-            let per_second = if kind == ColumnType::TimestampMillis { 1_000 } else { 1 };
-            fill(rows, array, &mut misfits, |row| value(row).micros(per_second), |v| to.append_option(v));
+            let units = per_second(kind);
+            fill(rows, array, &mut misfits, |row| value(row).micros(units), |v| to.append_option(v));
             Arc::new(to.finish())
         }
         DataType::Date32 => {
@@ -100,6 +106,29 @@ pub fn convert(array: &ArrayRef, json: bool, kind: ColumnType) -> Result<Convert
         }
     };
     Ok(Converted { array, misfit_rows: misfits })
+}
+
+/// Every event has a moment, nearly always a whole number: worth a way of its own.
+fn moments<T: ArrowPrimitiveType>(array: &PrimitiveArray<T>, kind: ColumnType) -> Converted
+where
+    T::Native: Into<i64>,
+{
+    let units = per_second(kind);
+    let mut misfit_rows = Vec::new();
+    let moments = array.iter().enumerate().map(|(row, value)| {
+        let micros = value.and_then(|value| Decoded::Integer(value.into()).micros(units));
+        if micros.is_none() && value.is_some() {
+            misfit_rows.push(row);
+        }
+        micros
+    });
+    let moments = TimestampMicrosecondArray::from_iter(moments).with_timezone(UTC);
+    Converted { array: Arc::new(moments), misfit_rows }
+}
+
+/// How many source units make a second.
+fn per_second(kind: ColumnType) -> i64 {
+    if kind == ColumnType::TimestampMillis { 1_000 } else { 1 }
 }
 
 fn fill<T>(

@@ -10,6 +10,6 @@ mod extra;
 mod schema;
 
 pub use column::{ColumnType, UTC};
-pub use conform::{Conformed, KIND_JSON, KIND_KEY, conform, discover, has_extra, pad};
+pub use conform::{Conformed, Fit, KIND_JSON, KIND_KEY, NoIdentity, Run, align, discover, has_extra};
 pub use definition::{COLUMNS_FILE, ColumnDef, Definitions, TableDef};
 pub use schema::{EXTRA, ID, NewColumn, QUEUE_DATE, SOURCE_FILE, SOURCE_ROW, TIME, TableSchema};

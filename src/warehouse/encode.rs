@@ -2,25 +2,23 @@
 
 use super::footer::{CellFile, FILES, FINGERPRINT, FORMAT, FORMAT_VERSION, SLOTS, fingerprint};
 use super::order::in_order;
+use super::pages::{Aligned, RowAt, write_row_group};
 use crate::error::{Error, Result};
-use crate::table::{ID, TIME, TableSchema, pad};
+use crate::table::{ID, TIME, TableSchema, align};
 use arrow::array::{AsArray, RecordBatch};
-use arrow::compute::{concat_batches, max, min};
-use arrow::datatypes::{DataType, TimestampMicrosecondType};
+use arrow::compute::{max, min};
+use arrow::datatypes::TimestampMicrosecondType;
 use bytes::Bytes;
 use chrono::NaiveDate;
-use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_writer::ArrowWriterOptions;
-use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::arrow::ArrowSchemaConverter;
+use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::KeyValue;
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
-use parquet::schema::types::ColumnPath;
-use std::collections::HashSet;
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
+use std::sync::Arc;
 
 /// Rows in a row group. Measured: the same size as larger ones, with less memory for writers and readers.
 pub const ROW_GROUP_ROWS: usize = 65_536;
-/// Rows looked at to decide whether a column repeats itself enough for a dictionary.
-const SAMPLE_ROWS: usize = 4_000;
 /// False positives of the `id` bloom filters: a nightly pass asks a week's cells about each new id, and every false
 /// hit reads a row group.
 const BLOOM_FPP: f64 = 0.000_1;
@@ -43,7 +41,7 @@ pub struct EncodedCell {
 pub struct CellWriter {
     schema: TableSchema,
     queue_date: NaiveDate,
-    writer: Option<ArrowWriter<Vec<u8>>>,
+    writer: Option<SerializedFileWriter<Vec<u8>>>,
     rows: u64,
     min_time: Option<i64>,
     max_time: Option<i64>,
@@ -57,51 +55,68 @@ impl CellWriter {
 
     /// Sorts `batches` together and appends them.
     pub fn write_chunk(&mut self, batches: &[RecordBatch]) -> Result<()> {
-        if batches.is_empty() {
-            return Ok(());
-        }
-        let padded = batches.iter().map(|b| pad(&self.schema, b)).collect::<std::result::Result<Vec<_>, _>>();
-        let sorted = padded
-            .and_then(|b| concat_batches(self.schema.arrow(), &b))
-            .and_then(|all| in_order(&all, self.queue_date));
-        let (rows, on_time) = sorted.map_err(|e| self.failed("cannot sort rows", e))?;
-        self.append(&rows.slice(0, on_time))?;
-        self.append(&rows.slice(on_time, rows.num_rows() - on_time))
+        let (rows, on_time) = in_order(batches, self.queue_date);
+        let (rows, late) = rows.split_at_checked(on_time).unwrap_or((&rows, &[]));
+        let aligned = self.aligned(batches)?;
+        self.write(&aligned, rows)?;
+        self.write(&aligned, late)
     }
 
     /// Appends rows that are in order already, as row groups of their own.
     pub fn append(&mut self, rows: &RecordBatch) -> Result<()> {
-        if rows.num_rows() == 0 {
+        let order: Vec<RowAt> = (0..rows.num_rows()).map(|row| RowAt { batch: 0, row: row as u32 }).collect();
+        let aligned = self.aligned(std::slice::from_ref(rows))?;
+        self.write(&aligned, &order)
+    }
+
+    fn aligned(&mut self, batches: &[RecordBatch]) -> Result<Vec<Aligned>> {
+        for batch in batches {
+            let times = batch.column_by_name(TIME).and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
+            if let Some(times) = times {
+                self.min_time = [self.min_time, min(times)].into_iter().flatten().min();
+                self.max_time = [self.max_time, max(times)].into_iter().flatten().max();
+            }
+        }
+        let aligned = batches.iter().map(|b| align(&self.schema, b)).collect::<std::result::Result<_, _>>();
+        aligned.map_err(|e| self.failed("cannot align columns", e))
+    }
+
+    fn write(&mut self, batches: &[Aligned], rows: &[RowAt]) -> Result<()> {
+        if rows.is_empty() {
             return Ok(());
         }
-        let rows = pad(&self.schema, rows).map_err(|e| self.failed("cannot align columns", e))?;
-        if let Some(times) = rows.column_by_name(TIME).and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>()) {
-            self.min_time = [self.min_time, min(times)].into_iter().flatten().min();
-            self.max_time = [self.max_time, max(times)].into_iter().flatten().max();
-        }
-        self.rows += rows.num_rows() as u64;
+        self.rows += rows.len() as u64;
         let mut writer = match self.writer.take() {
             Some(writer) => writer,
-            None => self.open(&rows)?,
+            None => self.open()?,
         };
-        for from in (0..rows.num_rows()).step_by(ROW_GROUP_ROWS) {
-            let group = rows.slice(from, ROW_GROUP_ROWS.min(rows.num_rows() - from));
-            writer.write(&group).and_then(|()| writer.flush()).map_err(|e| self.failed("cannot encode rows", e))?;
+        let schema = self.schema.arrow();
+        let id = schema.index_of(ID).ok();
+        let bloom = |column: usize| (Some(column) == id).then_some(BLOOM_FPP);
+        for group in rows.chunks(ROW_GROUP_ROWS) {
+            write_row_group(&mut writer, schema, batches, group, bloom)
+                .map_err(|e| self.failed("cannot encode rows", e))?;
         }
         self.writer = Some(writer);
         Ok(())
     }
 
-    fn open(&self, sample: &RecordBatch) -> Result<ArrowWriter<Vec<u8>>> {
-        let options = ArrowWriterOptions::new().with_properties(properties(sample)).with_skip_arrow_metadata(true);
-        ArrowWriter::try_new_with_options(Vec::new(), self.schema.arrow().clone(), options)
+    fn open(&self) -> Result<SerializedFileWriter<Vec<u8>>> {
+        let properties = WriterProperties::builder()
+            .set_created_by(concat!("eddyline ", env!("CARGO_PKG_VERSION")).to_string())
+            // For the columns that are left to the parquet crate.
+            .set_compression(Compression::ZSTD(ZstdLevel::default()))
+            .build();
+        ArrowSchemaConverter::new()
+            .convert(self.schema.arrow())
+            .and_then(|parquet| SerializedFileWriter::new(Vec::new(), parquet.root_schema_ptr(), Arc::new(properties)))
             .map_err(|e| self.failed("cannot start a Parquet file", e))
     }
 
     /// Lets the cell be written even if no row comes.
     pub fn even_when_empty(&mut self) -> Result<()> {
         if self.writer.is_none() {
-            self.writer = Some(self.open(&RecordBatch::new_empty(self.schema.arrow().clone()))?);
+            self.writer = Some(self.open()?);
         }
         Ok(())
     }
@@ -115,7 +130,7 @@ impl CellWriter {
         };
         let files = serde_json::to_string(files)
             .map_err(|e| Error::failed(format!("cannot write the file list of {}", schema.table())).because(e))?;
-        writer.sync().map_err(|e| Error::failed("cannot write to memory").because(e))?;
+        writer.flush().map_err(|e| Error::failed("cannot write to memory").because(e))?;
         let data = writer.inner();
         let mark = fingerprint(xxhash_rust::xxh3::xxh3_128(data), data.len() as u64, &files);
         let pairs = [
@@ -134,32 +149,4 @@ impl CellWriter {
     fn failed(&self, what: &str, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
         Error::failed(format!("{what} of {} {}", self.schema.table(), self.queue_date)).because(cause)
     }
-}
-
-/// Writer settings that fit the columns: text that hardly repeats is written as lengths and bytes, which measured
-/// both smaller and faster than a dictionary that is given up later.
-fn properties(sample: &RecordBatch) -> WriterProperties {
-    let mut builder = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::default()))
-        .set_statistics_enabled(EnabledStatistics::Page)
-        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-        .set_created_by(concat!("eddyline ", env!("CARGO_PKG_VERSION")).to_string())
-        .set_column_bloom_filter_enabled(ColumnPath::from(ID), true)
-        .set_column_bloom_filter_fpp(ColumnPath::from(ID), BLOOM_FPP)
-        .set_column_bloom_filter_max_ndv(ColumnPath::from(ID), ROW_GROUP_ROWS as u64);
-    for (field, array) in sample.schema().fields().iter().zip(sample.columns()) {
-        if field.data_type() == &DataType::Utf8 && hardly_repeats(array.as_string::<i32>()) {
-            let path = ColumnPath::from(field.name().as_str());
-            builder = builder
-                .set_column_dictionary_enabled(path.clone(), false)
-                .set_column_encoding(path, Encoding::DELTA_LENGTH_BYTE_ARRAY);
-        }
-    }
-    builder.build()
-}
-
-fn hardly_repeats(texts: &arrow::array::StringArray) -> bool {
-    let seen: Vec<&str> = texts.iter().take(SAMPLE_ROWS).flatten().collect();
-    let distinct: HashSet<&str> = seen.iter().copied().collect();
-    seen.len() > 16 && distinct.len() * 10 > seen.len() * 6
 }

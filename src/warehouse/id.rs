@@ -53,9 +53,65 @@ impl Hasher for Folded {
 /// A set of ids.
 pub type IdSet = HashSet<u128, BuildHasherDefault<Folded>>;
 
+/// Says of most ids that it does not hold them, with one look at memory: bits set in one word each.
+pub struct IdFilter {
+    words: Vec<u64>,
+    held: usize,
+}
+
+impl IdFilter {
+    /// Bits an id may take on average before the filter counts as full.
+    const BITS: usize = 16;
+
+    /// A filter that takes `ids` ids.
+    pub fn for_ids(ids: usize) -> IdFilter {
+        IdFilter { words: vec![0; (ids * Self::BITS / 64).next_power_of_two().max(16)], held: 0 }
+    }
+
+    /// Whether that many more ids leave it of use.
+    pub fn takes(&self, more: usize) -> bool {
+        (self.held + more) * Self::BITS <= self.words.len() * 64
+    }
+
+    /// Adds ids.
+    pub fn extend(&mut self, ids: &IdSet) {
+        self.held += ids.len();
+        for id in ids {
+            let (at, bits) = self.place(*id);
+            if let Some(word) = self.words.get_mut(at) {
+                *word |= bits;
+            }
+        }
+    }
+
+    /// False only for ids that were not added.
+    pub fn may_hold(&self, id: u128) -> bool {
+        let (at, bits) = self.place(id);
+        self.words.get(at).is_some_and(|word| word & bits == bits)
+    }
+
+    fn place(&self, id: u128) -> (usize, u64) {
+        let mixed = ((id >> 64) as u64 ^ id as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let bits = 1 << (mixed >> 58) | 1 << (mixed >> 52 & 63) | 1 << (mixed >> 46 & 63);
+        (mixed as usize & (self.words.len() - 1), bits)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_filter_knows_what_it_was_given_and_little_else() {
+        let id = |n: u128| xxhash_rust::xxh3::xxh3_128(&n.to_le_bytes());
+        let mut filter = IdFilter::for_ids(10_000);
+        assert!(filter.takes(10_000) && !filter.may_hold(id(1)));
+        filter.extend(&(0..10_000).map(id).collect());
+        assert!((0..10_000).all(|n| filter.may_hold(id(n))));
+        let wrong = (10_000..20_000).filter(|n| filter.may_hold(id(*n))).count();
+        assert!(wrong < 500, "{wrong}");
+        assert!(!filter.takes(20_000));
+    }
 
     #[test]
     fn a_uuid_is_itself_and_other_spellings_are_other_ids() {

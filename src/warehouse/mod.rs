@@ -15,6 +15,7 @@ pub mod log;
 pub mod object_reader;
 pub mod odd_names;
 pub mod order;
+pub mod pages;
 pub mod probe;
 pub mod refusal;
 pub mod rejects;

@@ -5,38 +5,44 @@
 //! user beside each other compress better and make lifecycle queries cheaper (measured before this was chosen: 5 %
 //! smaller, 12 to 20 % less CPU).
 
+use super::pages::RowAt;
 use crate::table::TIME;
-use arrow::array::{Array, AsArray, RecordBatch, UInt32Array};
-use arrow::compute::take_record_batch;
+use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::TimestampMicrosecondType;
-use arrow::error::ArrowError;
 use chrono::NaiveDate;
 
 const DAY: i64 = 86_400_000_000;
 
-/// The rows in order, and how many of them are on time; the late ones follow.
-pub fn in_order(batch: &RecordBatch, queue_date: NaiveDate) -> Result<(RecordBatch, usize), ArrowError> {
-    let times = batch.column_by_name(TIME).and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
-    let users = batch.column_by_name("user_id").and_then(|c| c.as_string_opt::<i32>());
+/// The rows of all batches in order, and how many of them are on time; the late ones follow.
+pub fn in_order(batches: &[RecordBatch], queue_date: NaiveDate) -> (Vec<RowAt>, usize) {
     let late_before = queue_date.and_time(chrono::NaiveTime::MIN).and_utc().timestamp_micros() - DAY;
-    let mut keys: Vec<(bool, u128, i64, u32)> = (0..batch.num_rows())
-        .map(|row| {
+    let mut keys: Vec<(u128, i64, RowAt)> = Vec::with_capacity(batches.iter().map(RecordBatch::num_rows).sum());
+    let mut late = Vec::new();
+    for (number, batch) in batches.iter().enumerate() {
+        let times = batch.column_by_name(TIME).and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
+        let users = batch.column_by_name("user_id").and_then(|c| c.as_string_opt::<i32>());
+        for row in 0..batch.num_rows() {
             let time = times.filter(|t| t.is_valid(row)).map_or(i64::MAX, |t| t.value(row));
             let user = users.filter(|u| u.is_valid(row)).map_or(0, |u| prefix(u.value(row)));
-            (time < late_before, user, time, row as u32)
-        })
-        .collect();
+            let part = if time < late_before { &mut late } else { &mut keys };
+            part.push((user, time, RowAt { batch: number as u32, row: row as u32 }));
+        }
+    }
     keys.sort_unstable();
-    let on_time = keys.partition_point(|k| !k.0);
-    let rows = UInt32Array::from_iter_values(keys.iter().map(|k| k.3));
-    Ok((take_record_batch(batch, &rows)?, on_time))
+    late.sort_unstable();
+    let on_time = keys.len();
+    (keys.into_iter().chain(late).map(|key| key.2).collect(), on_time)
 }
 
 /// The first 16 bytes as a number that orders as the text does. Users that share so long a beginning are merely not
 /// grouped perfectly.
 fn prefix(text: &str) -> u128 {
+    let text = text.as_bytes();
+    if let Some(first) = text.first_chunk::<16>() {
+        return u128::from_be_bytes(*first);
+    }
     let mut bytes = [0; 16];
-    for (to, from) in bytes.iter_mut().zip(text.as_bytes()) {
+    for (to, from) in bytes.iter_mut().zip(text) {
         *to = *from;
     }
     u128::from_be_bytes(bytes)
@@ -59,10 +65,12 @@ mod tests {
             ("time", Arc::new(TimestampMicrosecondArray::from(times).with_timezone("UTC"))),
         ];
         let batch = RecordBatch::try_from_iter(columns).unwrap();
-        let (sorted, on_time) = in_order(&batch, day).unwrap();
+        let (rows, on_time) = in_order(&[batch.slice(0, 2), batch.slice(2, 3)], day);
         assert_eq!(on_time, 4);
-        let times = sorted.column(1).as_primitive::<TimestampMicrosecondType>();
-        let got: Vec<Option<i64>> = times.iter().map(|t| t.map(|t| t - noon)).collect();
+        let times = batch.column(1).as_primitive::<TimestampMicrosecondType>();
+        let time = |at: &RowAt| (at.batch * 2 + at.row) as usize;
+        let got: Vec<Option<i64>> =
+            rows.iter().map(|at| times.is_valid(time(at)).then(|| times.value(time(at)) - noon)).collect();
         assert_eq!(got, [Some(-DAY), None, Some(0), Some(1), Some(-2 * DAY)]);
     }
 }

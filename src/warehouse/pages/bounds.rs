@@ -1,0 +1,162 @@
+//! The smallest and the largest value of a page or a chunk, as statistics and page indexes hold them.
+
+/// Bytes of a text that are kept in statistics; what the stock writer keeps, too.
+const KEPT: usize = 64;
+
+/// Bounds of texts, compared as bytes.
+#[derive(Clone, Copy, Default)]
+pub(super) struct TextBounds<'a> {
+    found: Option<Found<'a>>,
+}
+
+#[derive(Clone, Copy)]
+struct Found<'a> {
+    least: &'a [u8],
+    most: &'a [u8],
+    /// The first bytes of both, so that most comparisons are of two numbers.
+    least_head: u64,
+    most_head: u64,
+}
+
+impl<'a> TextBounds<'a> {
+    #[inline]
+    pub(super) fn take(&mut self, text: &'a [u8]) {
+        let head = head(text);
+        match &mut self.found {
+            None => self.found = Some(Found { least: text, most: text, least_head: head, most_head: head }),
+            Some(found) => {
+                if head <= found.least_head && text < found.least {
+                    (found.least, found.least_head) = (text, head);
+                }
+                if head >= found.most_head && text > found.most {
+                    (found.most, found.most_head) = (text, head);
+                }
+            }
+        }
+    }
+
+    pub(super) fn join(&mut self, other: &TextBounds<'a>) {
+        if let Some(found) = &other.found {
+            self.take(found.least);
+            self.take(found.most);
+        }
+    }
+
+    /// Both, cut short where they are long; and whether each is exact.
+    pub(super) fn cut(&self) -> Option<((Vec<u8>, bool), (Vec<u8>, bool))> {
+        self.found.map(|found| (cut_down(found.least), cut_up(found.most)))
+    }
+}
+
+#[inline]
+fn head(text: &[u8]) -> u64 {
+    match text.first_chunk::<8>() {
+        Some(chunk) => u64::from_be_bytes(*chunk),
+        None => {
+            text.iter().fold((0u64, 56u32), |(all, at), byte| (all | u64::from(*byte) << at, at.saturating_sub(8))).0
+        }
+    }
+}
+
+/// A text that is no larger.
+fn cut_down(text: &[u8]) -> (Vec<u8>, bool) {
+    let kept = whole_characters(text);
+    (kept.to_vec(), kept.len() == text.len())
+}
+
+/// A text that is no smaller: the last character that has a successor of its own length gives way to it.
+fn cut_up(text: &[u8]) -> (Vec<u8>, bool) {
+    let kept = whole_characters(text);
+    if kept.len() == text.len() {
+        return (text.to_vec(), true);
+    }
+    let mut kept = String::from_utf8_lossy(kept).into_owned();
+    while let Some(last) = kept.pop() {
+        let next = char::from_u32(last as u32 + 1).filter(|next| next.len_utf8() == last.len_utf8());
+        if let Some(next) = next {
+            kept.push(next);
+            return (kept.into_bytes(), false);
+        }
+    }
+    (text.to_vec(), true)
+}
+
+fn whole_characters(text: &[u8]) -> &[u8] {
+    let mut end = text.len().min(KEPT);
+    // Bytes that begin with the bits 10 go on with a character.
+    while end > 0 && end < text.len() && text.get(end).is_some_and(|byte| byte & 0xc0 == 0x80) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default()
+}
+
+/// Bounds of numbers.
+#[derive(Clone, Copy)]
+pub(super) struct NumberBounds<T> {
+    pub(super) found: Option<(T, T)>,
+}
+
+impl<T> Default for NumberBounds<T> {
+    fn default() -> NumberBounds<T> {
+        NumberBounds { found: None }
+    }
+}
+
+impl<T: Copy + PartialOrd> NumberBounds<T> {
+    #[inline]
+    pub(super) fn take(&mut self, value: T) {
+        match &mut self.found {
+            None => self.found = Some((value, value)),
+            Some((least, most)) => {
+                if value < *least {
+                    *least = value;
+                }
+                if value > *most {
+                    *most = value;
+                }
+            }
+        }
+    }
+
+    pub(super) fn join(&mut self, other: &NumberBounds<T>) {
+        if let Some((least, most)) = other.found {
+            self.take(least);
+            self.take(most);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_texts_are_cut_to_texts_that_still_bound_them() {
+        let texts =
+            ["é".repeat(40), "zebra".to_string(), "a".repeat(100), format!("{}~", "z".repeat(80)), String::new()];
+        let mut bounds = TextBounds::default();
+        for text in &texts[..4] {
+            bounds.take(text.as_bytes());
+        }
+        let ((least, least_exact), (most, most_exact)) = bounds.cut().unwrap();
+        assert_eq!((least, least_exact), (vec![b'a'; 64], false));
+        assert!(most.as_slice() > texts[0].as_bytes() && !most_exact && most.len() <= 64);
+        assert_eq!(std::str::from_utf8(&most).unwrap().chars().last(), Some('ê'));
+        bounds.take(texts[4].as_bytes());
+        assert_eq!(bounds.cut().unwrap().0, (Vec::new(), true));
+    }
+
+    #[test]
+    fn short_texts_order_as_their_bytes_do() {
+        let mut bounds = TextBounds::default();
+        for text in ["b", "abc", "ab", "abcdefghij", "abcdefghia"] {
+            bounds.take(text.as_bytes());
+        }
+        let ((least, _), (most, _)) = bounds.cut().unwrap();
+        assert_eq!((least.as_slice(), most.as_slice()), (b"ab".as_slice(), b"b".as_slice()));
+        let highest = "\u{10ffff}".repeat(30);
+        let mut bounds = TextBounds::default();
+        bounds.take(highest.as_bytes());
+        assert_eq!(bounds.cut().unwrap().1, (highest.into_bytes(), true));
+    }
+}

@@ -1,0 +1,191 @@
+//! One column chunk under construction: pages compressed and put one behind the other, with their places and bounds.
+
+use super::hybrid;
+use bytes::Bytes;
+use parquet::basic::{BoundaryOrder, CompressionCodec, Encoding};
+use parquet::bloom_filter::Sbbf;
+use parquet::column::page::{CompressedPage, Page, PageWriter};
+use parquet::column::writer::ColumnCloseResult;
+use parquet::errors::{ParquetError, Result};
+use parquet::file::metadata::{ColumnChunkMetaData, ColumnIndexBuilder, OffsetIndexBuilder};
+use parquet::file::statistics::Statistics;
+use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
+use parquet::schema::types::ColumnDescPtr;
+use std::cmp::Ordering;
+use zstd::bulk::Compressor;
+
+/// A finished chunk.
+pub(super) struct Chunk {
+    pub(super) bytes: Bytes,
+    pub(super) close: ColumnCloseResult,
+}
+
+/// The smallest and largest value of a page, plain encoded; `None` where no value is there.
+pub(super) type PageBounds = Option<(Vec<u8>, Vec<u8>)>;
+
+/// See the module.
+pub(super) struct ChunkBuilder<'a> {
+    column: ColumnDescPtr,
+    zstd: &'a mut Compressor<'static>,
+    sink: TrackedWrite<Vec<u8>>,
+    places: OffsetIndexBuilder,
+    index: ColumnIndexBuilder,
+    bounds: Vec<(Vec<u8>, Vec<u8>)>,
+    encodings: Vec<Encoding>,
+    dictionary_at: Option<i64>,
+    data_at: Option<i64>,
+    rows: u64,
+    bytes: (u64, u64),
+}
+
+impl<'a> ChunkBuilder<'a> {
+    pub(super) fn new(column: ColumnDescPtr, zstd: &'a mut Compressor<'static>) -> ChunkBuilder<'a> {
+        let index = ColumnIndexBuilder::new(column.physical_type());
+        ChunkBuilder {
+            column,
+            zstd,
+            sink: TrackedWrite::new(Vec::new()),
+            places: OffsetIndexBuilder::new(),
+            index,
+            bounds: Vec::new(),
+            encodings: vec![Encoding::RLE],
+            dictionary_at: None,
+            data_at: None,
+            rows: 0,
+            bytes: (0, 0),
+        }
+    }
+
+    /// Writes the dictionary: `count` values, plain encoded.
+    pub(super) fn dictionary(&mut self, page: &[u8], count: usize) -> Result<()> {
+        let (num_values, encoding) = (count as u32, Encoding::PLAIN);
+        let page_of = |buf| Page::DictionaryPage { buf, num_values, encoding, is_sorted: false };
+        let (at, _) = self.write(page, page_of)?;
+        self.dictionary_at = Some(at);
+        self.encoded(encoding);
+        Ok(())
+    }
+
+    /// Writes a page of `rows` rows, `nulls` of them absent. `body`: levels and values.
+    pub(super) fn data(
+        &mut self,
+        body: &[u8],
+        rows: usize,
+        nulls: usize,
+        encoding: Encoding,
+        bounds: PageBounds,
+    ) -> Result<()> {
+        let page_of = |buf| Page::DataPage {
+            buf,
+            num_values: rows as u32,
+            encoding,
+            def_level_encoding: Encoding::RLE,
+            rep_level_encoding: Encoding::RLE,
+            statistics: None,
+        };
+        let (at, length) = self.write(body, page_of)?;
+        self.data_at.get_or_insert(at);
+        self.encoded(encoding);
+        self.places.append_row_count(rows as i64);
+        self.places.append_offset_and_size(at, length as i32);
+        match bounds {
+            Some((least, most)) => {
+                self.bounds.push((least.clone(), most.clone()));
+                self.index.append(false, least, most, nulls as i64);
+            }
+            None => {
+                // A page of nothing but NaN has values and no bounds: then no page has any.
+                if nulls < rows {
+                    self.index.to_invalid();
+                }
+                self.index.append(true, Vec::new(), Vec::new(), nulls as i64);
+            }
+        }
+        self.rows += rows as u64;
+        Ok(())
+    }
+
+    fn write(&mut self, body: &[u8], page_of: impl FnOnce(Bytes) -> Page) -> Result<(i64, usize)> {
+        let compressed = self.zstd.compress(body).map_err(|e| ParquetError::External(Box::new(e)))?;
+        let page = CompressedPage::new(page_of(compressed.into()), body.len());
+        let spec = SerializedPageWriter::new(&mut self.sink).write_page(page)?;
+        self.bytes.0 += spec.uncompressed_size as u64;
+        self.bytes.1 += spec.compressed_size as u64;
+        Ok((spec.offset as i64, spec.compressed_size))
+    }
+
+    fn encoded(&mut self, encoding: Encoding) {
+        if !self.encodings.contains(&encoding) {
+            self.encodings.push(encoding);
+        }
+    }
+
+    /// Ends the chunk. `compare` orders plain encoded values.
+    pub(super) fn close(
+        mut self,
+        statistics: Statistics,
+        bloom_filter: Option<Sbbf>,
+        compare: impl Fn(&[u8], &[u8]) -> Ordering,
+    ) -> Result<Chunk> {
+        let rows = self.rows;
+        self.index.set_boundary_order(boundary_order(&self.bounds, compare));
+        let metadata = ColumnChunkMetaData::builder(self.column)
+            .set_compression_codec(CompressionCodec::ZSTD)
+            .set_encodings(self.encodings)
+            .set_total_uncompressed_size(self.bytes.0 as i64)
+            .set_total_compressed_size(self.bytes.1 as i64)
+            .set_num_values(rows as i64)
+            .set_data_page_offset(self.data_at.unwrap_or(0))
+            .set_dictionary_page_offset(self.dictionary_at)
+            .set_statistics(statistics)
+            .build()?;
+        let column_index = if self.index.valid() { Some(self.index.build()?) } else { None };
+        let close = ColumnCloseResult {
+            bytes_written: self.bytes.1,
+            rows_written: rows,
+            metadata,
+            bloom_filter,
+            column_index,
+            offset_index: Some(self.places.build()),
+        };
+        Ok(Chunk { bytes: self.sink.into_inner()?.into(), close })
+    }
+}
+
+/// Whether pages follow each other in order, so that readers may search them by halves.
+fn boundary_order(pages: &[(Vec<u8>, Vec<u8>)], compare: impl Fn(&[u8], &[u8]) -> Ordering) -> BoundaryOrder {
+    let all = |not: Ordering| {
+        let pairs = pages.iter().zip(pages.iter().skip(1));
+        pairs.into_iter().all(|(a, b)| compare(&a.0, &b.0) != not && compare(&a.1, &b.1) != not)
+    };
+    if all(Ordering::Greater) {
+        BoundaryOrder::ASCENDING
+    } else if all(Ordering::Less) {
+        BoundaryOrder::DESCENDING
+    } else {
+        BoundaryOrder::UNORDERED
+    }
+}
+
+/// Appends definition levels: which of a page's rows have a value. `None`: all of them.
+pub(super) fn levels(present: Option<&[u8]>, rows: usize, out: &mut Vec<u8>) {
+    behind_length(out, |out| match present {
+        Some(present) => hybrid::encode(present, 1, out),
+        None => hybrid::repeat(1u32, rows, 1, out),
+    });
+}
+
+/// Appends the definition levels of rows that all have no value.
+pub(super) fn absent(rows: usize, out: &mut Vec<u8>) {
+    behind_length(out, |out| hybrid::repeat(0u32, rows, 1, out));
+}
+
+fn behind_length(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    let at = out.len();
+    out.extend_from_slice(&[0; 4]);
+    write(out);
+    let length = (out.len() - at - 4) as u32;
+    if let Some(slot) = out.get_mut(at..at + 4) {
+        slot.copy_from_slice(&length.to_le_bytes());
+    }
+}

@@ -1,0 +1,78 @@
+//! Parquet's DELTA_BINARY_PACKED: whole numbers as differences, in blocks of 128 with the smallest difference first.
+
+use super::hybrid::varint;
+
+const BLOCK: usize = 128;
+const MINIBLOCKS: usize = 4;
+const MINIBLOCK: usize = BLOCK / MINIBLOCKS;
+
+/// Appends `values`.
+pub(super) fn encode(values: &[i64], out: &mut Vec<u8>) {
+    varint(BLOCK as u64, out);
+    varint(MINIBLOCKS as u64, out);
+    varint(values.len() as u64, out);
+    let Some((first, rest)) = values.split_first() else {
+        return varint(0, out);
+    };
+    varint(zigzag(*first), out);
+    let mut before = *first;
+    let mut differences = [0i64; BLOCK];
+    for block in rest.chunks(BLOCK) {
+        let mut least = i64::MAX;
+        for (to, value) in differences.iter_mut().zip(block) {
+            *to = value.wrapping_sub(before);
+            least = least.min(*to);
+            before = *value;
+        }
+        varint(zigzag(least), out);
+        let differences = differences.get(..block.len()).unwrap_or_default();
+        let widths_at = out.len();
+        out.extend_from_slice(&[0; MINIBLOCKS]);
+        for (number, miniblock) in differences.chunks(MINIBLOCK).enumerate() {
+            let all = miniblock.iter().fold(0, |all, d| all | d.wrapping_sub(least) as u64);
+            let width = u64::BITS - all.leading_zeros();
+            if let Some(slot) = out.get_mut(widths_at + number) {
+                *slot = width as u8;
+            }
+            pack(miniblock, least, width, out);
+        }
+    }
+}
+
+fn pack(differences: &[i64], least: i64, width: u32, out: &mut Vec<u8>) {
+    let start = out.len();
+    let (mut bits, mut held) = (0u128, 0u32);
+    for difference in differences {
+        bits |= u128::from(difference.wrapping_sub(least) as u64) << held;
+        held += width;
+        if held >= 64 {
+            out.extend_from_slice(&(bits as u64).to_le_bytes());
+            bits >>= 64;
+            held -= 64;
+        }
+    }
+    out.extend_from_slice(&(bits as u64).to_le_bytes());
+    // A miniblock always has its full length.
+    out.resize(start + MINIBLOCK / 8 * width as usize, 0);
+}
+
+fn zigzag(value: i64) -> u64 {
+    ((value << 1) ^ (value >> 63)) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_values_take_next_to_nothing_and_the_header_is_as_specified() {
+        let mut out = Vec::new();
+        encode(&[36; 1000], &mut out);
+        // 128, 4, 1000 and 36 as varints, then 8 blocks of a difference and four widths.
+        assert_eq!(&out[..6], &[0x80, 1, 4, 0xe8, 7, 72]);
+        assert_eq!(out.len(), 6 + 8 * 5);
+        let mut none = Vec::new();
+        encode(&[], &mut none);
+        assert_eq!(none, [0x80, 1, 4, 0, 0]);
+    }
+}
