@@ -74,7 +74,8 @@ fn run(cli: Cli) -> Result<()> {
     let config = config?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        .worker_threads(std::thread::available_parallelism().map_or(2, |n| n.get()).max(4))
+        // No more than there are cores: the allocator keeps memory for each thread, and a pass would need half as much again.
+        .worker_threads(std::thread::available_parallelism().map_or(2, |n| n.get()).max(2))
         // Views nest deeply, and an unoptimized planner needs the room.
         .thread_stack_size(16 << 20)
         .build()

@@ -70,8 +70,20 @@ impl TextColumn {
 
     #[inline]
     pub(super) fn push(&mut self, value: &[u8]) -> Result<(), TooLong> {
+        if self.data.len() + value.len() > self.data.capacity() {
+            self.make_room(value.len());
+        }
         self.data.extend_from_slice(value);
         self.close()
+    }
+
+    /// Room for as many values of that length as rows are expected: most columns hold ids and names, all about as long.
+    #[cold]
+    fn make_room(&mut self, length: usize) {
+        /// No more than this at once: the one value may be the longest by far.
+        const MOST: usize = 1 << 18;
+        let rows = self.offsets.capacity() - self.offsets.len();
+        self.data.reserve((rows.saturating_mul(length)).min(MOST).max(length));
     }
 
     /// Ends the value whose bytes were appended to `data`; without any it is empty (or the place of a null).

@@ -14,9 +14,9 @@ use crate::table::{Fit, NewColumn, TableSchema};
 use crate::warehouse::encode::{CellWriter, EncodedCell};
 use crate::warehouse::footer::CellFile;
 use crate::warehouse::id::{IdSet, id_key};
+use crate::warehouse::order::Selected;
 use crate::warehouse::stored_cell::ids_of;
 use crate::warehouse::{CellKey, CellState, Fate, StoredCell, rejects};
-use arrow::array::RecordBatch;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -158,7 +158,7 @@ fn encode(
     job: &CellJob,
     base: Option<&StoredCell>,
     gathered: &mut Gathered,
-    admitted: Vec<RecordBatch>,
+    admitted: Vec<Selected>,
     dropped: &IdSet,
 ) -> Result<Option<EncodedCell>> {
     // A small cell is sorted as a whole; to a large one the old rows are appended in the order they have.
@@ -168,7 +168,7 @@ fn encode(
     let mut last_chunk = Vec::new();
     if let Some(base) = base {
         for batch in base.batches()? {
-            let kept = gathered.mix.keep_of_base(&batch?, ctx.rebuild, dropped, &mut left_out)?;
+            let kept = gathered.mix.keep_of_base(batch?, ctx.rebuild, dropped, &mut left_out);
             if small {
                 last_chunk.push(kept);
             } else {

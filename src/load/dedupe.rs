@@ -3,6 +3,7 @@
 use crate::error::{Kind, Result};
 use crate::warehouse::id::{IdFilter, IdSet, id_key};
 use crate::warehouse::object_reader::read_error;
+use crate::warehouse::order::Selected;
 use crate::warehouse::stored_cell::ids_of;
 use crate::warehouse::{CellKey, ObjectReader, Store};
 use arrow::array::{AsArray, RecordBatch};
@@ -64,7 +65,7 @@ impl Neighbours {
     }
 
     /// Of `ids`, the ids of `rows`, those that a cell other than `cell` within the window stores.
-    pub async fn stored(&mut self, cell: &CellKey, ids: &[u128], rows: &[RecordBatch]) -> Result<IdSet> {
+    pub async fn stored(&mut self, cell: &CellKey, ids: &[u128], rows: &[Selected]) -> Result<IdSet> {
         let mut found = IdSet::default();
         if ids.is_empty() {
             return Ok(found);
@@ -107,7 +108,7 @@ async fn ask(
     store: &Store,
     key: &CellKey,
     ids: &[u128],
-    batches: &[RecordBatch],
+    batches: &[Selected],
     found: &mut IdSet,
 ) -> Result<Option<IdSet>> {
     /// More often than that a cell is not replaced while one reads it.
@@ -127,7 +128,7 @@ async fn ask_one_version(
     store: &Store,
     key: &CellKey,
     ids: &[u128],
-    batches: &[RecordBatch],
+    batches: &[Selected],
     found: &mut IdSet,
 ) -> Result<Option<IdSet>> {
     let path = key.path();
@@ -147,7 +148,7 @@ async fn ask_one_version(
     let mut suspects = Vec::new();
     for group in 0..builder.metadata().num_row_groups() {
         let may_hold = match builder.get_row_group_column_bloom_filter(group, column).await.map_err(wrong)? {
-            Some(filter) => batches.iter().flat_map(ids_of).any(|id| filter.check(&id)),
+            Some(filter) => batches.iter().flat_map(|b| ids_of(&b.batch)).any(|id| filter.check(&id)),
             None => true,
         };
         if may_hold {

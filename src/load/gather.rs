@@ -1,7 +1,7 @@
 //! What files bring to a cell: fetched ahead, decoded piece by piece, conformed, and admitted against the ids the cell
 //! has and the cells around it.
 
-use super::bucket::Fetched;
+use super::bucket::{Fetched, Listed};
 use super::cell_build::{BuiltCell, FilePart, TableInWork};
 use super::context::Context;
 use super::mix::{Admitted, Mix};
@@ -14,9 +14,9 @@ use crate::error::{Error, Result};
 use crate::table::NoIdentity;
 use crate::warehouse::encode::CellWriter;
 use crate::warehouse::footer::CellFile;
+use crate::warehouse::order::Selected;
 use crate::warehouse::rejects::{self, RejectedRecord};
 use crate::warehouse::{CellKey, CellState, Fate};
-use arrow::array::RecordBatch;
 use futures::StreamExt;
 use std::collections::BTreeMap;
 
@@ -64,12 +64,14 @@ impl Gathered {
         // Files are fetched ahead as they are and decoded one at a time: decoded ones are several times as large.
         let largest = files.iter().map(|f| f.listed.size).max().unwrap_or(0);
         let most = ctx.settings.effective_limits().file_bytes as u64;
-        let mut fetched = futures::stream::iter(files)
-            .map(|file| async move {
-                let outcome = ctx.bucket.fetch(&file.listed, most).await;
-                (file, outcome)
+        let mut fetched = futures::stream::iter(bundles(files, ctx.bucket.bundle()))
+            .map(|bundle| async move {
+                let listed: Vec<Listed> = bundle.iter().map(|file| file.listed.clone()).collect();
+                let outcomes = ctx.bucket.fetch_all(&listed, most).await;
+                futures::stream::iter(bundle.into_iter().zip(outcomes))
             })
-            .buffered(ctx.settings.files_ahead(largest));
+            .buffered(ctx.settings.files_ahead(largest))
+            .flatten();
         let doing = format!("while building {key}");
         while let Some((file, outcome)) = ctx.stop.or(&doing, fetched.next()).await? {
             if let Some(kind) = ctx.stop.requested() {
@@ -91,9 +93,8 @@ impl Gathered {
         file: &PlannedFile,
         fetched: Fetched,
     ) -> Result<bool> {
-        let unread = |listed: &super::bucket::Listed, fate, reason| {
-            FilePart::unread(file, listed.e_tag.clone(), listed.size, fate, reason)
-        };
+        let unread =
+            |listed: &Listed, fate, reason| FilePart::unread(file, listed.e_tag.clone(), listed.size, fate, reason);
         let (bytes, listed) = match take_in_hand(ctx, file, fetched) {
             FileRead::Bytes(bytes, listed) => (bytes, listed),
             FileRead::Damaged(reason, listed) => {
@@ -126,7 +127,7 @@ impl Gathered {
             }
             self.reject(table, key, at, share.rejects);
             for part in share.parts {
-                if !self.pile.takes(part.batch.schema_ref()) && !self.conform(ctx, table, key).await? {
+                if !self.pile.takes(&part.batch) && !self.conform(ctx, table, key).await? {
                     return Ok(false);
                 }
                 self.pile.add(at, &listed.key, part);
@@ -157,7 +158,7 @@ impl Gathered {
                 self.reject(table, key, of.file, vec![rejected]);
             }
         }
-        self.mix.offer(&rows, conformed.batch)?;
+        self.mix.offer(&rows, conformed.batch);
         self.make_room(ctx, table, key).await?;
         Ok(true)
     }
@@ -183,9 +184,9 @@ impl Gathered {
     }
 
     /// Admits what waits: rows no neighbour stores. Counts per file.
-    pub async fn admit(&mut self, table: &mut TableInWork, key: &CellKey) -> Result<Vec<RecordBatch>> {
+    pub async fn admit(&mut self, table: &mut TableInWork, key: &CellKey) -> Result<Vec<Selected>> {
         let elsewhere = table.neighbours.stored(key, self.mix.waiting_ids(), self.mix.waiting()).await?;
-        let Admitted { batches, counts } = self.mix.admit(&elsewhere)?;
+        let Admitted { batches, counts } = self.mix.admit(&elsewhere);
         for (at, new, duplicates) in counts {
             if let Some(part) = self.parts.get_mut(at) {
                 part.file.new += new;
@@ -201,9 +202,26 @@ impl Gathered {
     }
 }
 
+/// Files that are read in one go: at most so many, of at most so many bytes together.
+fn bundles(files: Vec<PlannedFile>, (most, most_bytes): (usize, u64)) -> Vec<Vec<PlannedFile>> {
+    let mut bundles: Vec<Vec<PlannedFile>> = Vec::new();
+    let mut bytes = 0u64;
+    for file in files {
+        bytes = bytes.saturating_add(file.listed.size);
+        match bundles.last_mut().filter(|last| last.len() < most && bytes <= most_bytes) {
+            Some(last) => last.push(file),
+            None => {
+                bytes = file.listed.size;
+                bundles.push(vec![file]);
+            }
+        }
+    }
+    bundles
+}
+
 impl FilePart {
     /// A file that is being read: nothing counted yet.
-    fn loaded(listed: &super::bucket::Listed) -> FilePart {
+    fn loaded(listed: &Listed) -> FilePart {
         FilePart {
             file: CellFile {
                 key: listed.key.clone(),

@@ -1,18 +1,17 @@
 //! The set a cell is: ids it holds, rows that wait to be admitted. Pure.
 
 use super::dedupe::keys_of;
-use crate::error::{Error, Result};
 use crate::table::SOURCE_FILE;
 use crate::warehouse::IdSet;
-use arrow::array::{AsArray, BooleanArray, RecordBatch};
-use arrow::compute::filter_record_batch;
+use crate::warehouse::order::Selected;
+use arrow::array::{AsArray, RecordBatch};
 use std::collections::HashMap;
 
 /// See the module.
 #[derive(Default)]
 pub struct Mix {
     ids: IdSet,
-    waiting: Vec<RecordBatch>,
+    waiting: Vec<Selected>,
     /// The ids of the rows that wait.
     waiting_ids: Vec<u128>,
     /// Whose the rows are that wait: file numbers, and how many rows of each follow each other.
@@ -26,7 +25,7 @@ pub struct Mix {
 /// What was admitted.
 pub struct Admitted {
     /// The rows, in the order they were offered.
-    pub batches: Vec<RecordBatch>,
+    pub batches: Vec<Selected>,
     /// Per file: (its number, rows admitted, duplicates).
     pub counts: Vec<(usize, u64, u64)>,
 }
@@ -39,7 +38,7 @@ impl Mix {
 
     /// Offers rows; `runs` say which file numbers they are of, and how many rows of each follow each other. Rows whose
     /// id the cell has are duplicates; the first of several wins.
-    pub fn offer(&mut self, runs: &[(usize, usize)], batch: RecordBatch) -> Result<()> {
+    pub fn offer(&mut self, runs: &[(usize, usize)], batch: RecordBatch) {
         let ids = keys_of(&batch);
         let mut keep = Vec::with_capacity(ids.len());
         let mut left = ids.iter();
@@ -56,12 +55,11 @@ impl Mix {
             self.waiting_runs.push((*file, kept));
             *self.duplicates.entry(*file).or_default() += (rows - kept) as u64;
         }
-        let batch = if keep.contains(&false) { filtered(&batch, keep)? } else { batch };
-        if batch.num_rows() > 0 {
-            self.waiting_bytes += batch.get_array_memory_size() + batch.num_rows() * size_of::<u128>();
-            self.waiting.push(batch);
+        let selected = Selected::of(batch, &keep);
+        if !selected.is_empty() {
+            self.waiting_bytes += selected.batch.get_array_memory_size() + keep.len() * size_of::<u128>();
+            self.waiting.push(selected);
         }
-        Ok(())
     }
 
     /// Bytes of rows that wait.
@@ -70,7 +68,7 @@ impl Mix {
     }
 
     /// Rows that wait.
-    pub fn waiting(&self) -> &[RecordBatch] {
+    pub fn waiting(&self) -> &[Selected] {
         &self.waiting
     }
 
@@ -80,7 +78,7 @@ impl Mix {
     }
 
     /// Admits what waits, except ids stored elsewhere.
-    pub fn admit(&mut self, elsewhere: &IdSet) -> Result<Admitted> {
+    pub fn admit(&mut self, elsewhere: &IdSet) -> Admitted {
         let mut counts: HashMap<usize, (u64, u64)> =
             self.duplicates.drain().map(|(file, duplicates)| (file, (0, duplicates))).collect();
         let ids = std::mem::take(&mut self.waiting_ids);
@@ -98,19 +96,17 @@ impl Mix {
         if !elsewhere.is_empty() {
             let mut left = ids.iter();
             for batch in &mut batches {
-                let keep: Vec<bool> = left.by_ref().take(batch.num_rows()).map(|id| !elsewhere.contains(id)).collect();
-                if keep.contains(&false) {
-                    *batch = filtered(batch, keep)?;
-                }
+                let keep: Vec<bool> = left.by_ref().take(batch.len()).map(|id| !elsewhere.contains(id)).collect();
+                batch.retain(&keep);
             }
-            batches.retain(|batch| batch.num_rows() > 0);
+            batches.retain(|batch| !batch.is_empty());
         }
         self.waiting_bytes = 0;
         for id in elsewhere {
             // Stored elsewhere, so not here: neighbours built later must not think so.
             self.ids.remove(id);
         }
-        Ok(Admitted { batches, counts: counts.into_iter().map(|(file, (new, dup))| (file, new, dup)).collect() })
+        Admitted { batches, counts: counts.into_iter().map(|(file, (new, dup))| (file, new, dup)).collect() }
     }
 
     /// Rows admitted so far.
@@ -122,15 +118,15 @@ impl Mix {
     /// Rows that leave are counted by their source file.
     pub fn keep_of_base(
         &mut self,
-        batch: &RecordBatch,
+        batch: RecordBatch,
         rebuild: bool,
         dropped: &IdSet,
         left_out: &mut HashMap<String, u64>,
-    ) -> Result<RecordBatch> {
+    ) -> Selected {
         if !rebuild && dropped.is_empty() {
-            return Ok(batch.clone());
+            return batch.into();
         }
-        let keep: Vec<bool> = keys_of(batch)
+        let keep: Vec<bool> = keys_of(&batch)
             .into_iter()
             .map(|id| if rebuild { self.ids.insert(id) } else { !dropped.contains(&id) })
             .collect();
@@ -142,18 +138,13 @@ impl Mix {
         for id in dropped {
             self.ids.remove(id);
         }
-        filtered(batch, keep)
+        Selected::of(batch, &keep)
     }
 
     /// The ids of the cell.
     pub fn into_ids(self) -> IdSet {
         self.ids
     }
-}
-
-fn filtered(batch: &RecordBatch, keep: Vec<bool>) -> Result<RecordBatch> {
-    filter_record_batch(batch, &BooleanArray::from(keep))
-        .map_err(|e| Error::failed("cannot drop duplicates").because(e))
 }
 
 #[cfg(test)]
@@ -176,12 +167,12 @@ mod tests {
     fn the_first_of_several_wins_and_every_record_is_counted() {
         let mut mix = Mix::default();
         mix.hold(["old"].into_iter().map(id_key));
-        mix.offer(&[(0, 4), (1, 2)], batch(&["a", "old", "b", "a", "b", "c"])).unwrap();
+        mix.offer(&[(0, 4), (1, 2)], batch(&["a", "old", "b", "a", "b", "c"]));
         let elsewhere: IdSet = [id_key("c")].into_iter().collect();
-        let mut admitted = mix.admit(&elsewhere).unwrap();
+        let mut admitted = mix.admit(&elsewhere);
         admitted.counts.sort();
         assert_eq!(admitted.counts, [(0, 2, 2), (1, 0, 2)]);
-        assert_eq!(admitted.batches.iter().map(RecordBatch::num_rows).sum::<usize>(), 2);
+        assert_eq!(admitted.batches.iter().map(Selected::len).sum::<usize>(), 2);
         assert_eq!(mix.admitted(), 2);
         assert!(!mix.into_ids().contains(&id_key("c")));
     }
@@ -189,11 +180,11 @@ mod tests {
     #[test]
     fn when_rebuilding_rows_nobody_brings_again_stay() {
         let mut mix = Mix::default();
-        mix.offer(&[(0, 1)], batch(&["a"])).unwrap();
-        mix.admit(&IdSet::default()).unwrap();
+        mix.offer(&[(0, 1)], batch(&["a"]));
+        mix.admit(&IdSet::default());
         let mut left = HashMap::new();
-        let kept = mix.keep_of_base(&batch(&["a", "gone"]), true, &IdSet::default(), &mut left).unwrap();
-        assert_eq!(kept.num_rows(), 1);
+        let kept = mix.keep_of_base(batch(&["a", "gone"]), true, &IdSet::default(), &mut left);
+        assert_eq!(kept.len(), 1);
         assert_eq!(left["f"], 1);
     }
 }

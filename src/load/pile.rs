@@ -14,6 +14,8 @@ use std::sync::Arc;
 
 /// Rows from where on a pile is large enough.
 const ROWS: usize = 8_192;
+/// Rows that are worth being put with others.
+const FEW: usize = 256;
 /// How many decoded schemas a table remembers the fit of. Braze changes an event type a few times a year.
 const FITS: usize = 16;
 
@@ -25,6 +27,7 @@ pub struct Pile {
     runs: Vec<FileRun>,
     rows: usize,
     bytes: usize,
+    has_many: bool,
 }
 
 /// Rows that lie together and come from one file.
@@ -44,9 +47,11 @@ impl FileRun {
 }
 
 impl Pile {
-    /// Whether rows of that schema can be put on it.
-    pub fn takes(&self, schema: &SchemaRef) -> bool {
-        self.schema.as_ref().is_none_or(|own| Arc::ptr_eq(own, schema))
+    /// Whether these rows can be put on it: they have the same schema as the others, and there are few of them. To put
+    /// many with others would only copy them.
+    pub fn takes(&self, rows: &RecordBatch) -> bool {
+        let same = |own: &SchemaRef| Arc::ptr_eq(own, rows.schema_ref()) && rows.num_rows() <= FEW && !self.has_many;
+        self.schema.as_ref().is_none_or(same)
     }
 
     /// Whether it is large enough to be worked on: by its rows, or its bytes and `limit`.
@@ -58,6 +63,7 @@ impl Pile {
     pub fn add(&mut self, file: usize, key: &str, part: &Part) {
         self.schema = Some(part.batch.schema());
         self.rows += part.batch.num_rows();
+        self.has_many |= part.batch.num_rows() > FEW;
         self.bytes += part.batch.get_array_memory_size();
         self.batches.push(part.batch.clone());
         self.runs.push(FileRun { file, key: key.to_string(), positions: part.positions.clone() });

@@ -27,7 +27,7 @@ pub async fn ids_to_drop(ctx: &Context, table: &mut TableInWork, key: &CellKey, 
     let mut suspects = IdSet::default();
     for batch in cell.lineage()? {
         let batch = batch?;
-        let near = table.neighbours.stored(key, &keys_of(&batch), std::slice::from_ref(&batch)).await?;
+        let near = table.neighbours.stored(key, &keys_of(&batch), &[batch.clone().into()]).await?;
         if near.is_empty() {
             continue;
         }

@@ -1,12 +1,11 @@
 //! Rows into the bytes of a cell. The same rows give the same bytes: no clock, no random names.
 
 use super::footer::{CellFile, FILES, FINGERPRINT, FORMAT, FORMAT_VERSION, SLOTS, fingerprint};
-use super::order::in_order;
-use super::pages::{Aligned, RowAt, write_row_group};
+use super::order::{Selected, in_order};
+use super::pages::{RowAt, write_row_groups};
 use crate::error::{Error, Result};
 use crate::table::{ID, TIME, TableSchema, align};
-use arrow::array::{AsArray, RecordBatch};
-use arrow::compute::{max, min};
+use arrow::array::{Array, AsArray};
 use arrow::datatypes::TimestampMicrosecondType;
 use bytes::Bytes;
 use chrono::NaiveDate;
@@ -53,39 +52,39 @@ impl CellWriter {
         CellWriter { schema, queue_date, writer: None, rows: 0, min_time: None, max_time: None }
     }
 
-    /// Sorts `batches` together and appends them.
-    pub fn write_chunk(&mut self, batches: &[RecordBatch]) -> Result<()> {
+    /// Sorts the rows of `batches` together and appends them.
+    pub fn write_chunk(&mut self, batches: &[Selected]) -> Result<()> {
         let (rows, on_time) = in_order(batches, self.queue_date);
         let (rows, late) = rows.split_at_checked(on_time).unwrap_or((&rows, &[]));
-        let aligned = self.aligned(batches)?;
-        self.write(&aligned, rows)?;
-        self.write(&aligned, late)
+        let groups: Vec<&[RowAt]> = rows.chunks(ROW_GROUP_ROWS).chain(late.chunks(ROW_GROUP_ROWS)).collect();
+        self.write(batches, &groups)
     }
 
     /// Appends rows that are in order already, as row groups of their own.
-    pub fn append(&mut self, rows: &RecordBatch) -> Result<()> {
-        let order: Vec<RowAt> = (0..rows.num_rows()).map(|row| RowAt { batch: 0, row: row as u32 }).collect();
-        let aligned = self.aligned(std::slice::from_ref(rows))?;
-        self.write(&aligned, &order)
+    pub fn append(&mut self, rows: &Selected) -> Result<()> {
+        let order: Vec<RowAt> = rows.numbers().map(|row| RowAt { batch: 0, row }).collect();
+        let groups: Vec<&[RowAt]> = order.chunks(ROW_GROUP_ROWS).collect();
+        self.write(std::slice::from_ref(rows), &groups)
     }
 
-    fn aligned(&mut self, batches: &[RecordBatch]) -> Result<Vec<Aligned>> {
-        for batch in batches {
-            let times = batch.column_by_name(TIME).and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
-            if let Some(times) = times {
-                self.min_time = [self.min_time, min(times)].into_iter().flatten().min();
-                self.max_time = [self.max_time, max(times)].into_iter().flatten().max();
-            }
-        }
-        let aligned = batches.iter().map(|b| align(&self.schema, b)).collect::<std::result::Result<_, _>>();
-        aligned.map_err(|e| self.failed("cannot align columns", e))
-    }
-
-    fn write(&mut self, batches: &[Aligned], rows: &[RowAt]) -> Result<()> {
-        if rows.is_empty() {
+    fn write(&mut self, batches: &[Selected], groups: &[&[RowAt]]) -> Result<()> {
+        if groups.is_empty() {
             return Ok(());
         }
-        self.rows += rows.len() as u64;
+        for selected in batches {
+            let times =
+                selected.batch.column_by_name(TIME).and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
+            let Some(times) = times else { continue };
+            for row in selected.numbers().map(|row| row as usize).filter(|row| times.is_valid(*row)) {
+                let time = times.value(row);
+                self.min_time = Some(self.min_time.map_or(time, |least| least.min(time)));
+                self.max_time = Some(self.max_time.map_or(time, |most| most.max(time)));
+            }
+        }
+        let aligned = batches.iter().map(|b| align(&self.schema, &b.batch)).collect::<std::result::Result<Vec<_>, _>>();
+        let aligned = aligned.map_err(|e| self.failed("cannot align columns", e))?;
+        let lengths: Vec<usize> = batches.iter().map(|b| b.batch.num_rows()).collect();
+        self.rows += groups.iter().map(|rows| rows.len() as u64).sum::<u64>();
         let mut writer = match self.writer.take() {
             Some(writer) => writer,
             None => self.open()?,
@@ -93,10 +92,8 @@ impl CellWriter {
         let schema = self.schema.arrow();
         let id = schema.index_of(ID).ok();
         let bloom = |column: usize| (Some(column) == id).then_some(BLOOM_FPP);
-        for group in rows.chunks(ROW_GROUP_ROWS) {
-            write_row_group(&mut writer, schema, batches, group, bloom)
-                .map_err(|e| self.failed("cannot encode rows", e))?;
-        }
+        write_row_groups(&mut writer, schema, (&aligned, &lengths), groups, bloom)
+            .map_err(|e| self.failed("cannot encode rows", e))?;
         self.writer = Some(writer);
         Ok(())
     }

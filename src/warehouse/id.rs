@@ -10,25 +10,36 @@ pub fn id_key(id: &str) -> u128 {
 
 /// Only the canonical lower-case spelling: two spellings of one UUID are two texts, and ids are compared as text.
 fn uuid(text: &[u8]) -> Option<u128> {
-    if text.len() != 36 {
+    let text: &[u8; 36] = text.try_into().ok()?;
+    let [a0, a1, a2, a3, a4, a5, a6, a7, b'-', b0, b1, b2, b3, b'-', c0, c1, c2, c3, b'-', rest @ ..] = text else {
         return None;
-    }
-    let mut value: u128 = 0;
-    for (at, byte) in text.iter().enumerate() {
-        if matches!(at, 8 | 13 | 18 | 23) {
-            if *byte != b'-' {
-                return None;
-            }
-            continue;
-        }
-        let digit = match byte {
-            b'0'..=b'9' => byte - b'0',
-            b'a'..=b'f' => byte - b'a' + 10,
-            _ => return None,
-        };
-        value = value << 4 | u128::from(digit);
+    };
+    let [d0, d1, d2, d3, b'-', e0, e1, e2, e3, f0, f1, f2, f3, f4, f5, f6, f7] = rest else { return None };
+    let mut value = 0u128;
+    for digits in [
+        [*a0, *a1, *a2, *a3, *a4, *a5, *a6, *a7],
+        [*b0, *b1, *b2, *b3, *c0, *c1, *c2, *c3],
+        [*d0, *d1, *d2, *d3, *e0, *e1, *e2, *e3],
+        [*f0, *f1, *f2, *f3, *f4, *f5, *f6, *f7],
+    ] {
+        value = value << 32 | u128::from(eight_digits(u64::from_be_bytes(digits))?);
     }
     Some(value)
+}
+
+/// Eight hexadecimal digits in lower case, all at once.
+fn eight_digits(text: u64) -> Option<u32> {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    // Letters have the bit 0x40 and count from 1, digits do not and count from 0.
+    let values = (text & (0x0f * EACH)) + (text >> 6 & EACH) * 9;
+    let letters = (values + 0x06 * EACH) >> 4 & EACH;
+    // Written out again they must be what was read.
+    if values + 0x30 * EACH + letters * 0x27 != text {
+        return None;
+    }
+    let pairs = (values | values >> 4) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs | pairs >> 8) & 0x0000_ffff_0000_ffff;
+    Some((fours | fours >> 16) as u32)
 }
 
 /// Ids are random already: their low bits are hash enough.
@@ -120,5 +131,17 @@ mod tests {
         assert_ne!(id_key(id), id_key(&id.to_uppercase()));
         assert_ne!(id_key("a"), id_key("b"));
         assert_ne!(id_key("0f8b1c9e+1234-4abc-8def-0123456789ab"), id_key(id));
+        for at in 0..id.len() {
+            for other in 0..=127u8 {
+                let mut text = id.as_bytes().to_vec();
+                text[at] = other;
+                let is_one = if matches!(at, 8 | 13 | 18 | 23) {
+                    other == b'-'
+                } else {
+                    matches!(other, b'0'..=b'9' | b'a'..=b'f')
+                };
+                assert_eq!(uuid(&text).is_some(), is_one, "{other} at {at}");
+            }
+        }
     }
 }

@@ -13,19 +13,71 @@ use chrono::NaiveDate;
 
 const DAY: i64 = 86_400_000_000;
 
-/// The rows of all batches in order, and how many of them are on time; the late ones follow.
-pub fn in_order(batches: &[RecordBatch], queue_date: NaiveDate) -> (Vec<RowAt>, usize) {
+/// A batch, and which of its rows are meant. Rows are left out by not naming them: to copy the others costs more.
+#[derive(Debug, Clone)]
+pub struct Selected {
+    /// The batch.
+    pub batch: RecordBatch,
+    /// The rows' numbers, ascending; `None` is all of them.
+    pub rows: Option<Vec<u32>>,
+}
+
+impl From<RecordBatch> for Selected {
+    fn from(batch: RecordBatch) -> Selected {
+        Selected { batch, rows: None }
+    }
+}
+
+impl Selected {
+    /// Those rows for which `keep` is true.
+    pub fn of(batch: RecordBatch, keep: &[bool]) -> Selected {
+        let kept = || keep.iter().enumerate().filter(|(_, kept)| **kept).map(|(row, _)| row as u32);
+        let rows = keep.contains(&false).then(|| kept().collect());
+        Selected { batch, rows }
+    }
+
+    /// How many rows are meant.
+    pub fn len(&self) -> usize {
+        self.rows.as_ref().map_or(self.batch.num_rows(), Vec::len)
+    }
+
+    /// Whether no row is meant.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Their numbers.
+    pub fn numbers(&self) -> Box<dyn Iterator<Item = u32> + '_> {
+        match &self.rows {
+            Some(rows) => Box::new(rows.iter().copied()),
+            None => Box::new(0..self.batch.num_rows() as u32),
+        }
+    }
+
+    /// Of its rows, those for which `keep` is true; one answer for each row.
+    pub fn retain(&mut self, keep: &[bool]) {
+        if keep.contains(&false) {
+            let rows = self.numbers().zip(keep).filter(|(_, kept)| **kept).map(|(row, _)| row).collect();
+            self.rows = Some(rows);
+        }
+    }
+}
+
+/// The selected rows of all batches in order, and how many of them are on time; the late ones follow.
+pub fn in_order(batches: &[Selected], queue_date: NaiveDate) -> (Vec<RowAt>, usize) {
     let late_before = queue_date.and_time(chrono::NaiveTime::MIN).and_utc().timestamp_micros() - DAY;
-    let mut keys: Vec<(u128, i64, RowAt)> = Vec::with_capacity(batches.iter().map(RecordBatch::num_rows).sum());
+    let mut keys: Vec<(u128, i64, RowAt)> = Vec::with_capacity(batches.iter().map(Selected::len).sum());
     let mut late = Vec::new();
-    for (number, batch) in batches.iter().enumerate() {
+    for (number, selected) in batches.iter().enumerate() {
+        let batch = &selected.batch;
         let times = batch.column_by_name(TIME).and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
         let users = batch.column_by_name("user_id").and_then(|c| c.as_string_opt::<i32>());
-        for row in 0..batch.num_rows() {
+        for at in selected.numbers() {
+            let row = at as usize;
             let time = times.filter(|t| t.is_valid(row)).map_or(i64::MAX, |t| t.value(row));
             let user = users.filter(|u| u.is_valid(row)).map_or(0, |u| prefix(u.value(row)));
             let part = if time < late_before { &mut late } else { &mut keys };
-            part.push((user, time, RowAt { batch: number as u32, row: row as u32 }));
+            part.push((user, time, RowAt { batch: number as u32, row: at }));
         }
     }
     keys.sort_unstable();
@@ -65,12 +117,23 @@ mod tests {
             ("time", Arc::new(TimestampMicrosecondArray::from(times).with_timezone("UTC"))),
         ];
         let batch = RecordBatch::try_from_iter(columns).unwrap();
-        let (rows, on_time) = in_order(&[batch.slice(0, 2), batch.slice(2, 3)], day);
+        let (rows, on_time) = in_order(&[batch.slice(0, 2).into(), Selected::from(batch.slice(2, 3))], day);
         assert_eq!(on_time, 4);
         let times = batch.column(1).as_primitive::<TimestampMicrosecondType>();
         let time = |at: &RowAt| (at.batch * 2 + at.row) as usize;
         let got: Vec<Option<i64>> =
             rows.iter().map(|at| times.is_valid(time(at)).then(|| times.value(time(at)) - noon)).collect();
         assert_eq!(got, [Some(-DAY), None, Some(0), Some(1), Some(-2 * DAY)]);
+    }
+
+    #[test]
+    fn rows_are_left_out_by_not_naming_them() {
+        let ids: ArrayRef = Arc::new(StringArray::from(vec!["a", "b", "c", "d"]));
+        let batch = RecordBatch::try_from_iter([("user_id", ids)]).unwrap();
+        let mut selected = Selected::of(batch.clone(), &[true, false, true, true]);
+        assert_eq!((selected.len(), selected.numbers().collect::<Vec<_>>()), (3, vec![0, 2, 3]));
+        selected.retain(&[false, true, true]);
+        assert_eq!(selected.rows, Some(vec![2, 3]));
+        assert_eq!(Selected::of(batch, &[true; 4]).rows, None);
     }
 }

@@ -134,19 +134,42 @@ impl Bucket {
     /// Reads an object whole, unless it has more than `most` bytes.
     pub async fn fetch(&self, listed: &Listed, most: u64) -> Result<Fetched> {
         match &self.place {
-            Place::Folder(root) => {
-                let path = root.join(&listed.key);
-                let key = listed.key.clone();
-                let read = tokio::task::spawn_blocking(move || folder::read(&path, &key, most)).await;
-                match read {
-                    Ok(Ok(fetched)) => Ok(fetched),
-                    Ok(Err(e)) => {
-                        Err(Error::failed(format!("cannot read {} in {}", listed.key, self.address)).because(e))
-                    }
-                    Err(e) => Err(Error::failed(format!("reading {} was cut short", listed.key)).because(e)),
-                }
+            Place::Folder(_) => {
+                let fetched = self.fetch_all(std::slice::from_ref(listed), most).await.into_iter().next();
+                fetched.unwrap_or_else(|| Err(Error::failed(format!("reading {} was cut short", listed.key))))
             }
             Place::Objects(objects) => objects.fetch(&self.address, listed, most).await,
+        }
+    }
+
+    /// Reads several objects, one outcome each. From a folder they are read in one go: handing a tiny file to another
+    /// thread costs more than reading it.
+    pub async fn fetch_all(&self, listed: &[Listed], most: u64) -> Vec<Result<Fetched>> {
+        let Place::Folder(root) = &self.place else {
+            return futures::future::join_all(listed.iter().map(|one| self.fetch(one, most))).await;
+        };
+        let (root, files, address) = (root.clone(), listed.to_vec(), self.address.clone());
+        let read = move || {
+            let one = |file: &Listed| {
+                folder::read(&root.join(&file.key), &file.key, most)
+                    .map_err(|e| Error::failed(format!("cannot read {} in {address}", file.key)).because(e))
+            };
+            files.iter().map(one).collect()
+        };
+        let cut_short = |e: tokio::task::JoinError| {
+            let text = e.to_string();
+            let each =
+                |one: &Listed| Err(Error::failed(format!("reading {} was cut short", one.key)).because(text.clone()));
+            listed.iter().map(each).collect()
+        };
+        tokio::task::spawn_blocking(read).await.unwrap_or_else(cut_short)
+    }
+
+    /// How many files, and of how many bytes together, are best read in one go.
+    pub fn bundle(&self) -> (usize, u64) {
+        match &self.place {
+            Place::Folder(_) => (64, 1 << 20),
+            Place::Objects(_) => (1, u64::MAX),
         }
     }
 }

@@ -104,6 +104,12 @@ impl Texts {
         self.places.get(code as usize).and_then(|p| self.page.get(p.0 as usize..p.1 as usize)).unwrap_or_default()
     }
 
+    /// The value behind its length, as a dictionary page has it.
+    pub(super) fn entry(&self, code: u32) -> &[u8] {
+        let place = self.places.get(code as usize);
+        place.and_then(|p| self.page.get((p.0 as usize).saturating_sub(4)..p.1 as usize)).unwrap_or_default()
+    }
+
     pub(super) fn page(&self) -> &[u8] {
         &self.page
     }

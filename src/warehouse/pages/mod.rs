@@ -18,7 +18,7 @@ use arrow::array::{Array, ArrayRef, AsArray, new_null_array};
 use arrow::compute::interleave;
 use arrow::datatypes::{DataType, Date32Type, Float64Type, Int64Type, SchemaRef, TimestampMicrosecondType};
 use chunk::Chunk;
-use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
+use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::writer::SerializedFileWriter;
 use std::cell::RefCell;
@@ -46,6 +46,10 @@ struct Tools {
     texts: dictionary::Texts,
     numbers: dictionary::Numbers,
     codes: Vec<u32>,
+    /// A group's own codes by those of all, and the other way.
+    own_codes: Vec<u32>,
+    own: Vec<u32>,
+    mine: Vec<u32>,
     /// For each row, 1 if it has a value.
     present: Vec<u8>,
     values: Vec<u64>,
@@ -65,6 +69,9 @@ impl Tools {
             texts: dictionary::Texts::new(),
             numbers: dictionary::Numbers::new(),
             codes: Vec::new(),
+            own_codes: Vec::new(),
+            own: Vec::new(),
+            mine: Vec::new(),
             present: Vec::new(),
             values: Vec::new(),
             lengths: Vec::new(),
@@ -82,89 +89,127 @@ enum Column {
 /// One batch's columns in the order of the schema; `None` where it has no such column. Text may be dictionary encoded.
 pub type Aligned = Vec<Option<ArrayRef>>;
 
-/// Appends a row group: `rows` of `batches`, in that order. `bloom`: false positives of the filter a column is to have,
-/// by the column's number.
-pub fn write_row_group(
+/// Which rows go where.
+struct Rows<'a> {
+    /// Rows of each batch.
+    lengths: &'a [usize],
+    /// The number each batch's first row has, counted over all batches.
+    starts: Vec<usize>,
+    /// The rows of each row group, in order.
+    groups: &'a [&'a [RowAt]],
+}
+
+/// Appends row groups: of each, its rows in order. `lengths`: how many rows each batch has. `bloom`: false positives of
+/// the filter a column is to have, by the column's number.
+pub fn write_row_groups(
     file: &mut SerializedFileWriter<Vec<u8>>,
     schema: &SchemaRef,
-    batches: &[Aligned],
-    rows: &[RowAt],
+    (batches, lengths): (&[Aligned], &[usize]),
+    groups: &[&[RowAt]],
     bloom: impl Fn(usize) -> Option<f64>,
 ) -> Result<()> {
-    let mut stock = stock_writers(file, schema)?;
-    let mut columns = Vec::with_capacity(schema.fields().len());
+    let starts = lengths.iter().scan(0, |at, length| Some(std::mem::replace(at, *at + length))).collect();
+    let rows = Rows { lengths, starts, groups };
+    let mut of_groups: Vec<Vec<Column>> = groups.iter().map(|_| Vec::new()).collect();
     TOOLS.with_borrow_mut(|tools| -> Result<()> {
         let tools = match tools {
             Some(tools) => tools,
             none => none.insert(Tools::new()?),
         };
         for number in 0..schema.fields().len() {
-            columns.push(column(file, schema, batches, rows, number, tools, &mut stock, bloom(number))?);
+            let chunks = column(file, schema, batches, &rows, number, tools, bloom(number))?;
+            of_groups.iter_mut().zip(chunks).for_each(|(group, chunk)| group.push(chunk));
         }
         Ok(())
     })?;
-    let mut group = file.next_row_group()?;
-    for column in columns {
-        match column {
-            Column::Ours(chunk) => group.append_column(&chunk.bytes, chunk.close)?,
-            Column::Stock(chunk) => chunk.append_to_row_group(&mut group)?,
+    for columns in of_groups {
+        let mut group = file.next_row_group()?;
+        for column in columns {
+            match column {
+                Column::Ours(chunk) => group.append_column(&chunk.bytes, chunk.close)?,
+                Column::Stock(chunk) => chunk.append_to_row_group(&mut group)?,
+            }
         }
+        group.close()?;
     }
-    group.close().map(|_| ())
+    Ok(())
 }
 
-/// The parquet crate's writers of all columns, if there is one that we leave to it.
-fn stock_writers(file: &SerializedFileWriter<Vec<u8>>, schema: &SchemaRef) -> Result<Vec<Option<ArrowColumnWriter>>> {
-    if schema.fields().iter().all(|field| !field.data_type().is_nested()) {
-        return Ok(Vec::new());
-    }
-    let factory = ArrowRowGroupWriterFactory::new(file, schema.clone());
-    Ok(factory.create_column_writers(file.flushed_row_groups().len())?.into_iter().map(Some).collect())
-}
-
-#[expect(clippy::too_many_arguments, reason = "one column's part of `write_row_group`")]
+/// One column's chunks, one for each row group.
 fn column(
     file: &SerializedFileWriter<Vec<u8>>,
     schema: &SchemaRef,
     batches: &[Aligned],
-    rows: &[RowAt],
+    rows: &Rows<'_>,
     number: usize,
     tools: &mut Tools,
-    stock: &mut [Option<ArrowColumnWriter>],
     bloom: Option<f64>,
-) -> Result<Column> {
+) -> Result<Vec<Column>> {
     let missing = || ParquetError::General(format!("column {number} is not as its schema says"));
     let arrays: Vec<Option<&ArrayRef>> =
         batches.iter().map(|batch| batch.get(number).and_then(Option::as_ref)).collect();
     let field = schema.fields().get(number).ok_or_else(missing)?;
     // Every field of ours has one leaf.
-    let leaf = file.schema_descr().columns().get(number).cloned().ok_or_else(missing)?;
-    if !field.data_type().is_nested() && arrays.iter().all(|a| a.is_none_or(|a| a.null_count() == a.len())) {
-        return Ok(Column::Ours(number::nothing(leaf, rows.len(), tools)?));
-    }
-    Ok(Column::Ours(match field.data_type() {
-        DataType::Utf8 => text::chunk(leaf, &arrays, rows, tools, bloom)?,
-        DataType::Int64 => number::chunk(leaf, &typed(&arrays, |a| a.as_primitive_opt::<Int64Type>())?, rows, tools)?,
-        DataType::Timestamp(..) => {
-            number::chunk(leaf, &typed(&arrays, |a| a.as_primitive_opt::<TimestampMicrosecondType>())?, rows, tools)?
-        }
-        DataType::Float64 => {
-            number::chunk(leaf, &typed(&arrays, |a| a.as_primitive_opt::<Float64Type>())?, rows, tools)?
-        }
-        DataType::Date32 => number::chunk(leaf, &typed(&arrays, |a| a.as_primitive_opt::<Date32Type>())?, rows, tools)?,
-        DataType::Boolean => number::booleans(leaf, &typed(&arrays, |a| a.as_boolean_opt())?, rows, tools)?,
-        _ => {
-            let none = new_null_array(field.data_type(), batches_longest(rows));
-            let arrays: Vec<&dyn Array> = arrays.iter().map(|array| array.unwrap_or(&none).as_ref()).collect();
-            let places: Vec<(usize, usize)> = rows.iter().map(|at| (at.batch as usize, at.row as usize)).collect();
-            let together = interleave(&arrays, &places)?;
-            let mut writer = stock.get_mut(number).and_then(Option::take).ok_or_else(missing)?;
-            for leaf in compute_leaves(field, &together)? {
-                writer.write(&leaf)?;
+    let leaf = file.schema_descr().columns().get(number).ok_or_else(missing)?;
+    let numbers = |chunk: &mut dyn FnMut(&[RowAt], &mut Tools) -> Result<Chunk>, tools: &mut Tools| {
+        rows.groups.iter().map(|group| chunk(group, tools)).collect::<Result<Vec<Chunk>>>()
+    };
+    let chunks = if field.data_type().is_nested() {
+        return lists(file, schema, &arrays, rows, number);
+    } else if arrays.iter().all(|a| a.is_none_or(|a| a.null_count() == a.len())) {
+        numbers(&mut |group, tools| number::nothing(leaf, group.len(), tools), tools)?
+    } else {
+        match field.data_type() {
+            DataType::Int64 => {
+                let arrays = typed(&arrays, |a| a.as_primitive_opt::<Int64Type>())?;
+                numbers(&mut |group, tools| number::chunk(leaf, &arrays, group, tools), tools)?
             }
-            return Ok(Column::Stock(writer.close()?));
+            DataType::Timestamp(..) => {
+                let arrays = typed(&arrays, |a| a.as_primitive_opt::<TimestampMicrosecondType>())?;
+                numbers(&mut |group, tools| number::chunk(leaf, &arrays, group, tools), tools)?
+            }
+            DataType::Float64 => {
+                let arrays = typed(&arrays, |a| a.as_primitive_opt::<Float64Type>())?;
+                numbers(&mut |group, tools| number::chunk(leaf, &arrays, group, tools), tools)?
+            }
+            DataType::Date32 => {
+                let arrays = typed(&arrays, |a| a.as_primitive_opt::<Date32Type>())?;
+                numbers(&mut |group, tools| number::chunk(leaf, &arrays, group, tools), tools)?
+            }
+            DataType::Boolean => {
+                let arrays = typed(&arrays, |a| a.as_boolean_opt())?;
+                numbers(&mut |group, tools| number::booleans(leaf, &arrays, group, tools), tools)?
+            }
+            _ => text::chunks(leaf, &arrays, rows, tools, bloom)?,
         }
-    }))
+    };
+    Ok(chunks.into_iter().map(Column::Ours).collect())
+}
+
+/// Lists are left to the parquet crate.
+fn lists(
+    file: &SerializedFileWriter<Vec<u8>>,
+    schema: &SchemaRef,
+    arrays: &[Option<&ArrayRef>],
+    rows: &Rows<'_>,
+    number: usize,
+) -> Result<Vec<Column>> {
+    let missing = || ParquetError::General(format!("column {number} is not as its schema says"));
+    let field = schema.fields().get(number).ok_or_else(missing)?;
+    let none = new_null_array(field.data_type(), rows.lengths.iter().max().copied().unwrap_or(0));
+    let arrays: Vec<&dyn Array> = arrays.iter().map(|array| array.unwrap_or(&none).as_ref()).collect();
+    let factory = ArrowRowGroupWriterFactory::new(file, schema.clone());
+    let chunk = |(at, group): (usize, &&[RowAt])| {
+        let places: Vec<(usize, usize)> = group.iter().map(|at| (at.batch as usize, at.row as usize)).collect();
+        let together = interleave(&arrays, &places)?;
+        let writers = factory.create_column_writers(file.flushed_row_groups().len() + at)?;
+        let mut writer = writers.into_iter().nth(number).ok_or_else(missing)?;
+        for leaf in compute_leaves(field, &together)? {
+            writer.write(&leaf)?;
+        }
+        writer.close().map(Column::Stock)
+    };
+    rows.groups.iter().enumerate().map(chunk).collect()
 }
 
 /// The arrays as what the schema says they are.
@@ -174,9 +219,4 @@ fn typed<'a, A>(
 ) -> Result<Vec<Option<&'a A>>> {
     let wrong = || ParquetError::General("a column is not of the type its schema says".to_string());
     arrays.iter().map(|array| array.map(|array| downcast(array).ok_or_else(wrong)).transpose()).collect()
-}
-
-/// Rows that the longest batch has at least.
-fn batches_longest(rows: &[RowAt]) -> usize {
-    rows.iter().map(|at| at.row as usize + 1).max().unwrap_or(0)
 }

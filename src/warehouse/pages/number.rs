@@ -101,7 +101,7 @@ impl Number for f64 {
 /// The chunk of a column whose batches are `arrays`, with its rows in the order of `rows`. Where a batch has no such
 /// column, its rows have no value.
 pub(super) fn chunk<T>(
-    column: ColumnDescPtr,
+    column: &ColumnDescPtr,
     arrays: &[Option<&PrimitiveArray<T>>],
     rows: &[RowAt],
     tools: &mut Tools,
@@ -112,7 +112,7 @@ where
 {
     let Tools { zstd, numbers, codes, present, body, values, lengths, .. } = tools;
     let nullable = column.max_def_level() > 0;
-    let mut out = ChunkBuilder::new(column, zstd);
+    let mut out = ChunkBuilder::new(column.clone(), zstd);
     numbers.clear();
     codes.clear();
     present.clear();
@@ -191,14 +191,14 @@ fn page_bounds<N: Number>(found: Option<(N, N)>) -> PageBounds {
 
 /// The chunk of a column of truth values: a bit each.
 pub(super) fn booleans(
-    column: ColumnDescPtr,
+    column: &ColumnDescPtr,
     arrays: &[Option<&BooleanArray>],
     rows: &[RowAt],
     tools: &mut Tools,
 ) -> Result<Chunk> {
     let Tools { zstd, present, body, .. } = tools;
     let nullable = column.max_def_level() > 0;
-    let mut out = ChunkBuilder::new(column, zstd);
+    let mut out = ChunkBuilder::new(column.clone(), zstd);
     let mut whole = NumberBounds::default();
     let mut nulls = 0;
     let mut truths: Vec<bool> = Vec::new();
@@ -233,7 +233,7 @@ pub(super) fn booleans(
 }
 
 /// The chunk of a column that no row has a value of.
-pub(super) fn nothing(column: ColumnDescPtr, rows: usize, tools: &mut Tools) -> Result<Chunk> {
+pub(super) fn nothing(column: &ColumnDescPtr, rows: usize, tools: &mut Tools) -> Result<Chunk> {
     let nulls = Some(rows as u64);
     let statistics = match column.physical_type() {
         Type::BOOLEAN => Statistics::boolean(None, None, None, nulls, false),
@@ -242,7 +242,7 @@ pub(super) fn nothing(column: ColumnDescPtr, rows: usize, tools: &mut Tools) -> 
         Type::DOUBLE => Statistics::double(None, None, None, nulls, false),
         _ => Statistics::byte_array(None, None, None, nulls, false),
     };
-    let mut out = ChunkBuilder::new(column, &mut tools.zstd);
+    let mut out = ChunkBuilder::new(column.clone(), &mut tools.zstd);
     let mut left = rows;
     while left > 0 {
         let here = left.min(PAGE_ROWS);

@@ -90,9 +90,11 @@ fn write(batches: &[Aligned], rows: &[RowAt]) -> Bytes {
     let mut file =
         SerializedFileWriter::new(Vec::new(), parquet.root_schema_ptr(), Arc::new(WriterProperties::default()))
             .unwrap();
-    for group in rows.chunks(40_000) {
-        write_row_group(&mut file, &schema(), batches, group, |column| (column == 0).then_some(0.01)).unwrap();
-    }
+    let length = |b: &Aligned| b.iter().flatten().map(|a| a.len()).next().unwrap_or(0);
+    let lengths: Vec<usize> = batches.iter().map(length).collect();
+    let groups: Vec<&[RowAt]> = rows.chunks(40_000).collect();
+    let bloom = |column| (column == 0).then_some(0.01);
+    write_row_groups(&mut file, &schema(), (batches, &lengths), &groups, bloom).unwrap();
     file.into_inner().unwrap().into()
 }
 

@@ -2,7 +2,7 @@
 
 use super::bounds::TextBounds;
 use super::chunk::{Chunk, ChunkBuilder, PageBounds, levels};
-use super::{PAGE_ROWS, RowAt, SAMPLE, Tools, delta, hybrid};
+use super::{PAGE_ROWS, RowAt, Rows, SAMPLE, Tools, delta, hybrid};
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::Int32Type;
@@ -14,9 +14,11 @@ use parquet::file::statistics::{Statistics, ValueStatistics};
 use parquet::schema::types::ColumnDescPtr;
 
 /// Bytes of a dictionary from where on it is no gain any more.
-const DICTIONARY_BYTES: usize = 1 << 20;
+const DICTIONARY_BYTES: usize = 4 << 20;
 /// Bytes of values from where on a page ends before its rows are full.
 const PAGE_BYTES: usize = 1 << 20;
+/// The code of a row without a value.
+const ABSENT: u32 = u32::MAX;
 
 /// One batch's values.
 #[derive(Clone, Copy)]
@@ -51,100 +53,173 @@ impl<'a> Source<'a> {
     }
 }
 
-/// The chunk of a column whose batches are `arrays`, with its rows in the order of `rows`. Where a batch has no such
+/// The chunks of a column, one for each group of rows. `arrays` are the batches' values; where a batch has no such
 /// column, its rows have no value.
-pub(super) fn chunk(
-    column: ColumnDescPtr,
+///
+/// Values are looked up in the dictionary batch by batch, as they lie in memory; only their codes are then put in the
+/// order of the rows. Looking them up in that order took three times as long: every value was a cache miss.
+pub(super) fn chunks(
+    column: &ColumnDescPtr,
     arrays: &[Option<&ArrayRef>],
+    rows: &Rows<'_>,
+    tools: &mut Tools,
+    bloom: Option<f64>,
+) -> Result<Vec<Chunk>> {
+    let sources: Vec<Option<Source<'_>>> = arrays.iter().map(|array| array.and_then(Source::of)).collect();
+    let coded = look_up(&sources, rows, tools);
+    let group = |rows_of: &&[RowAt]| -> Result<Chunk> {
+        if coded && let Some(chunk) = from_codes(column, rows, rows_of, tools, bloom)? {
+            return Ok(chunk);
+        }
+        from_values(column, &sources, rows_of, tools, bloom)
+    };
+    rows.groups.iter().map(group).collect()
+}
+
+/// Gives every row of every batch its code. False: too many values are different.
+fn look_up(sources: &[Option<Source<'_>>], rows: &Rows<'_>, tools: &mut Tools) -> bool {
+    let Tools { texts, codes, .. } = tools;
+    texts.clear();
+    codes.clear();
+    let (mut there, mut look_again) = (0usize, SAMPLE);
+    // Neighbouring rows often have the same value.
+    let mut last: (&[u8], u32) = (&[], ABSENT);
+    for (source, length) in sources.iter().zip(rows.lengths) {
+        let Some(source) = source else {
+            codes.resize(codes.len() + length, ABSENT);
+            continue;
+        };
+        for row in 0..*length as u32 {
+            let Some(text) = source.get(row) else {
+                codes.push(ABSENT);
+                continue;
+            };
+            if last.1 == ABSENT || last.0 != text {
+                last = (text, texts.code(text));
+            }
+            codes.push(last.1);
+            there += 1;
+        }
+        if there >= look_again {
+            if !repeats(texts.len(), there) || texts.page().len() > DICTIONARY_BYTES {
+                return false;
+            }
+            look_again = there + SAMPLE;
+        }
+    }
+    repeats(texts.len(), there)
+}
+
+/// Whether so few of so many values are different that a dictionary pays.
+fn repeats(distinct: usize, values: usize) -> bool {
+    distinct * 10 <= values * 6 || values <= 16
+}
+
+/// The chunk of one group of rows from the codes of all. `None`: within the group hardly any value repeats.
+fn from_codes(
+    column: &ColumnDescPtr,
+    all: &Rows<'_>,
     rows: &[RowAt],
     tools: &mut Tools,
     bloom: Option<f64>,
-) -> Result<Chunk> {
-    let sources: Vec<Option<Source<'_>>> = arrays.iter().map(|array| array.and_then(Source::of)).collect();
-    let value = |at: &RowAt| sources.get(at.batch as usize)?.as_ref()?.get(at.row);
-    let Tools { zstd, texts, codes, present, lengths, body, .. } = tools;
-    let nullable = column.max_def_level() > 0;
-    let mut out = ChunkBuilder::new(column, zstd);
-    let mut bloom = bloom.map(|fpp| bloom_filter(rows.len(), fpp));
-
-    // One look at all rows: which are there, and, as long as it pays, their codes.
-    texts.clear();
-    codes.clear();
+) -> Result<Option<Chunk>> {
+    let Tools { zstd, texts, codes, own_codes, own, mine, present, body, data, .. } = tools;
+    // Every group has a dictionary of its own: codes are counted anew.
+    own_codes.clear();
+    own_codes.resize(texts.len(), ABSENT);
+    own.clear();
+    mine.clear();
     present.clear();
-    let mut pays = true;
-    let mut there = 0usize;
     for at in rows {
-        let Some(text) = value(at) else {
+        let code = all.starts.get(at.batch as usize).and_then(|start| codes.get(start + at.row as usize));
+        let Some((code, slot)) = code.and_then(|code| Some((*code, own_codes.get_mut(*code as usize)?))) else {
             present.push(0);
             continue;
         };
         present.push(1);
-        there += 1;
-        if pays {
-            codes.push(texts.code(text));
-            if there.is_multiple_of(SAMPLE) {
-                pays = texts.len() * 10 <= there * 6 && texts.page().len() <= DICTIONARY_BYTES;
-            }
+        if *slot == ABSENT {
+            *slot = own.len() as u32;
+            own.push(code);
         }
-        if let Some(bloom) = &mut bloom {
-            bloom.insert(text);
-        }
+        mine.push(*slot);
     }
-    pays = pays && (texts.len() * 10 <= there * 6 || there <= 16);
-
+    if !repeats(own.len(), mine.len()) {
+        return Ok(None);
+    }
+    let mut out = ChunkBuilder::new(column.clone(), zstd);
+    data.clear();
+    own.iter().for_each(|code| data.extend_from_slice(texts.entry(*code)));
+    out.dictionary(data, own.len())?;
+    let bloom = bloom.map(|fpp| {
+        let mut filter = bloom_filter(own.len(), fpp);
+        own.iter().for_each(|code| filter.insert(texts.text(*code)));
+        filter
+    });
+    let width = hybrid::bit_width(own.len().saturating_sub(1) as u32);
     let mut whole = TextBounds::default();
-    if pays && there > 0 {
-        out.dictionary(texts.page(), texts.len())?;
-        let width = hybrid::bit_width(texts.len() as u32 - 1);
-        let mut seen = vec![false; texts.len()];
-        let mut codes = codes.as_slice();
-        for page in present.chunks(PAGE_ROWS) {
-            let here = count(page);
-            let (mine, rest) = codes.split_at_checked(here).unwrap_or((codes, &[]));
-            codes = rest;
-            body.clear();
-            if nullable {
-                levels((here < page.len()).then_some(page), page.len(), body);
-            }
-            body.push(width);
-            hybrid::encode(mine, width, body);
-            let mut bounds = TextBounds::default();
-            for code in mine {
-                if let Some(seen) = seen.get_mut(*code as usize).filter(|seen| !**seen) {
-                    *seen = true;
-                    bounds.take(texts.text(*code));
-                }
-            }
-            seen.fill(false);
-            whole.join(&bounds);
-            out.data(body, page.len(), page.len() - here, Encoding::RLE_DICTIONARY, page_bounds(&bounds))?;
+    let mut seen = vec![false; own.len()];
+    let mut left = mine.as_slice();
+    for page in present.chunks(PAGE_ROWS) {
+        let here: usize = page.iter().map(|p| usize::from(*p)).sum();
+        let (mine, rest) = left.split_at_checked(here).unwrap_or((left, &[]));
+        left = rest;
+        body.clear();
+        if column.max_def_level() > 0 {
+            levels((here < page.len()).then_some(page), page.len(), body);
         }
-        return out.close(statistics(&whole, rows.len() - there), bloom, <[u8]>::cmp);
+        body.push(width);
+        hybrid::encode(mine, width, body);
+        let mut bounds = TextBounds::default();
+        for code in mine {
+            if let Some(seen) = seen.get_mut(*code as usize).filter(|seen| !**seen) {
+                *seen = true;
+                bounds.take(own.get(*code as usize).map_or(&[], |code| texts.text(*code)));
+            }
+        }
+        seen.fill(false);
+        whole.join(&bounds);
+        out.data(body, page.len(), page.len() - here, Encoding::RLE_DICTIONARY, page_bounds(&bounds))?;
     }
+    out.close(statistics(&whole, rows.len() - mine.len()), bloom, <[u8]>::cmp).map(Some)
+}
 
+/// The chunk of one group of rows whose values hardly repeat.
+fn from_values(
+    column: &ColumnDescPtr,
+    sources: &[Option<Source<'_>>],
+    rows: &[RowAt],
+    tools: &mut Tools,
+    bloom: Option<f64>,
+) -> Result<Chunk> {
+    let Tools { zstd, present, lengths, body, data, .. } = tools;
+    let mut bloom = bloom.map(|fpp| bloom_filter(rows.len(), fpp));
+    let mut out = ChunkBuilder::new(column.clone(), zstd);
+    let mut whole = TextBounds::default();
+    let mut nulls = 0;
     let mut left = rows;
     while !left.is_empty() {
         lengths.clear();
-        let data = &mut tools.data;
         data.clear();
+        present.clear();
         let mut bounds = TextBounds::default();
-        let mut taken = 0;
         for at in left.iter().take(PAGE_ROWS) {
-            taken += 1;
-            if let Some(text) = value(at) {
-                lengths.push(text.len() as i64);
-                data.extend_from_slice(text);
-                bounds.take(text);
-                if data.len() >= PAGE_BYTES {
-                    break;
-                }
+            let text = sources.get(at.batch as usize).and_then(|source| source.as_ref()?.get(at.row));
+            present.push(u8::from(text.is_some()));
+            let Some(text) = text else { continue };
+            lengths.push(text.len() as i64);
+            data.extend_from_slice(text);
+            bounds.take(text);
+            if let Some(bloom) = &mut bloom {
+                bloom.insert(text);
+            }
+            if data.len() >= PAGE_BYTES {
+                break;
             }
         }
-        let from = rows.len() - left.len();
-        let page = present.get(from..from + taken).unwrap_or_default();
+        let taken = present.len();
         body.clear();
-        if nullable {
-            levels((lengths.len() < taken).then_some(page), taken, body);
+        if column.max_def_level() > 0 {
+            levels((lengths.len() < taken).then_some(present), taken, body);
         }
         let encoding = if lengths.is_empty() { Encoding::PLAIN } else { Encoding::DELTA_LENGTH_BYTE_ARRAY };
         if !lengths.is_empty() {
@@ -152,14 +227,11 @@ pub(super) fn chunk(
             body.extend_from_slice(data);
         }
         whole.join(&bounds);
+        nulls += taken - lengths.len();
         out.data(body, taken, taken - lengths.len(), encoding, page_bounds(&bounds))?;
         left = left.get(taken..).unwrap_or_default();
     }
-    out.close(statistics(&whole, rows.len() - there), bloom, <[u8]>::cmp)
-}
-
-fn count(present: &[u8]) -> usize {
-    present.iter().map(|p| usize::from(*p)).sum()
+    out.close(statistics(&whole, nulls), bloom, <[u8]>::cmp)
 }
 
 fn page_bounds(bounds: &TextBounds<'_>) -> PageBounds {
