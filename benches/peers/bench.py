@@ -34,6 +34,8 @@ class Bench:
     """One run of compare.py."""
 
     eddyline: str
+    #: The bench of that name; none where no case needs it.
+    one_stage: str | None
     target: Path
     #: Where exports and outputs go; a RAM disk measures no disk.
     folder: Path

@@ -4,8 +4,8 @@ Started by `run`, which makes the environments.
 """
 
 import argparse
+import json
 import os
-import shlex
 import shutil
 import subprocess
 import sys
@@ -14,12 +14,15 @@ from pathlib import Path
 import case_load
 import case_nightly
 import case_queries
+import case_stages
 import report
 import surroundings
 from bench import HERE, Bench, checked, say
 
 ROOT = HERE.parent.parent
-CASES = [*case_load.SIZES, "nightly", "queries"]
+CASES = [*case_load.SIZES, "stages", "nightly", "queries"]
+#: Options whose value is a place on this machine and no matter of the report.
+PLACES = {"--eddyline": "PATH", "--one-stage": "PATH", "--dir": "DIR"}
 
 
 def arguments():
@@ -28,6 +31,8 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="rounds of each case [default: 5]")
     parser.add_argument("--quick", action="store_true", help="small sizes; the report goes to the target folder")
     parser.add_argument("--eddyline", metavar="PATH", help="the program [default: cargo build --release]")
+    parser.add_argument("--one-stage", metavar="PATH", help="the bench of that name, for the case stages "
+                        "[default: cargo build --release]")
     parser.add_argument("--dir", metavar="DIR", help="where exports and outputs go, such as /dev/shm/peers "
                         "[default: the target folder]")
     parser.add_argument("--fresh", action="store_true", help="forget the kept results of other cases")
@@ -37,31 +42,55 @@ def arguments():
     return parser.parse_args()
 
 
-def program(path, target):
-    """The program to measure."""
+def program(path, kind, name, target):
+    """A program to measure: the one that was named, else it is built."""
     if path:
         return str(Path(path).resolve(strict=True))
-    say("building the program")
-    subprocess.run(["cargo", "build", "--release", "--bin", "eddyline"], cwd=ROOT, check=True)
-    return str(target / "release/eddyline")
+    say(f"building {name}")
+    command = ["cargo", "build", "--release", f"--{kind}", name, "--message-format", "json-render-diagnostics"]
+    environment = os.environ | {"CARGO_TARGET_DIR": str(target)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    for line in done.stdout.splitlines():
+        message = json.loads(line)
+        if message.get("executable") and message["target"]["name"] == name and kind in message["target"]["kind"]:
+            return message["executable"]
+    return sys.exit(f"cargo built no {kind} {name}")
 
 
 def origin(eddyline):
-    """What was measured: version and commit."""
-    commit = checked(["git", "-C", str(ROOT), "describe", "--always", "--dirty"]).strip()
-    return f"{checked([eddyline, '--version']).strip()} ({commit})"
+    """What was measured: version, and the commit of this tree, marked where the sources are not as committed."""
+    git = ["git", "-C", str(ROOT)]
+    commit = checked([*git, "rev-parse", "--short", "HEAD"]).strip()
+    changed = checked([*git, "status", "--porcelain", "--", "src", "sql", "table_defs", "Cargo.toml", "Cargo.lock"])
+    return f"{checked([eddyline, '--version']).strip()} at {commit}{' with changes' if changed.strip() else ''}"
+
+
+def typed():
+    """The command line for the report: without places of this machine."""
+    words, at = [], 1
+    while at < len(sys.argv):
+        word = sys.argv[at]
+        if word == "--target":
+            at += 1
+        elif word in PLACES:
+            words += [word, PLACES[word]]
+            at += 1
+        else:
+            words.append(word)
+        at += 1
+    return " ".join(["benches/peers/run", *words])
 
 
 def versions(bench, case):
     """The others' versions."""
-    if case == "nightly":
+    if case in ("stages", "nightly"):
         return {}
     if case == "queries":
         return {"DuckDB": surroundings.version(bench.query_python, "duckdb")}
-    of = lambda package: surroundings.version(bench.load_python, package)
-    return {"DuckDB": of("duckdb"), "its avro extension": of("duckdb-extension-avro"),
-            "chDB": f"{of('chdb')} (core {of('chdb-core')})", "Polars": of("polars"),
-            "Python": surroundings.python()}
+    packages = {"DuckDB": "duckdb", "its Avro extension": "duckdb-extension-avro", "chDB": "chdb",
+                "chDB's ClickHouse": "chdb-core", "Polars": "polars"}
+    found = {name: surroundings.version(bench.load_python, package) for name, package in packages.items()}
+    return found | {"Python": surroundings.python()}
 
 
 def main():
@@ -74,10 +103,11 @@ def main():
         shutil.rmtree(kept, ignore_errors=True)
     if not asked.report_only:
         folder.mkdir(parents=True, exist_ok=True)
-        typed = [argument for argument in sys.argv[1:] if argument not in ("--target", asked.target)]
-        bench = Bench(program(asked.eddyline, target), target, folder, kept, asked.rounds, asked.quick,
-                      shlex.join(["benches/peers/run", *typed]))
-        for case in asked.case or CASES:
+        cases = asked.case or CASES
+        eddyline = program(asked.eddyline, "bin", "eddyline", target)
+        one_stage = program(asked.one_stage, "bench", "one_stage", target) if "stages" in cases else None
+        bench = Bench(eddyline, one_stage, target, folder, kept, asked.rounds, asked.quick, typed())
+        for case in cases:
             run_case(bench, case)
         if asked.tidy:
             shutil.rmtree(folder)
@@ -91,12 +121,8 @@ def run_case(bench, case):
              "storage": surroundings.storage(bench.folder), "command": bench.command,
              "eddyline": origin(bench.eddyline), "versions": versions(bench, case), "rounds": bench.rounds}
     say(f"case {case}, {bench.rounds} rounds")
-    if case == "nightly":
-        result = case_nightly.run(bench)
-    elif case == "queries":
-        result = case_queries.run(bench)
-    else:
-        result = case_load.run(bench, case)
+    alone = {"stages": case_stages.run, "nightly": case_nightly.run, "queries": case_queries.run}
+    result = alone[case](bench) if case in alone else case_load.run(bench, case)
     bench.keep(case, result | {"where": where})
 
 

@@ -28,7 +28,7 @@ def text(kept, cases):
         "then every tool again. A ratio says how many times as much as Eddyline.",
     ]
     for case, result in results.items():
-        section = {"nightly": nightly, "queries": queries}.get(case, load)
+        section = {"stages": stages, "nightly": nightly, "queries": queries}.get(case, load)
         parts += [*section(result), where(result["where"])]
     if "1m" in results and "10m" in results:
         parts += flatness(results["1m"], results["10m"])
@@ -109,6 +109,24 @@ def flatness(small, large):
     return [f"## Memory with {ratio:.0f} times the events", table(head, rows)]
 
 
+def stages(result):
+    events = result["events"]
+    alone = {name: middle(runs, "cpu") for name, runs in result["stages"].items()}
+    whole = middle(result["load"], "cpu")
+    each = lambda value: f"{value * 1e6 / events:.2f}"
+    rows = [[name, spread(runs, "cpu", seconds), each(alone[name])] for name, runs in result["stages"].items()]
+    sums = {"decode + encode": alone["decode"] + alone["encode"], "all three": sum(alone.values())}
+    rows += [[name, seconds(value), each(value)] for name, value in sums.items()]
+    rows.append(["the whole load", spread(result["load"], "cpu", seconds), each(whole)])
+    ratios = ", ".join(f"{times(whole, value)} {name}" for name, value in sums.items())
+    return [
+        f"## The whole load and its stages alone: {events:,} events",
+        table(["", "CPU s", "µs an event"], rows),
+        f"The whole load takes {ratios}. A stage alone is one thread over prepared input: the difference of a run with "
+        f"{result['repeats'][1]} repetitions and one with {result['repeats'][0]}, divided.",
+    ]
+
+
 def nightly(result):
     rows = []
     for one in result["histories"]:
@@ -152,13 +170,15 @@ def queries(result):
     rows, ratios = [], {}
     for query in result["queries"]:
         ours, theirs = query["rounds"]["eddyline"], query["rounds"]["duckdb"]
-        pair = [middle(ours, key) / middle(theirs, key) for key in ("wall", "cpu") if middle(theirs, key)]
+        # Processor time is known in hundredths of a second: less than one counts as one.
+        pair = [max(middle(ours, key), least) / max(middle(theirs, key), least)
+                for key, least in (("wall", 1e-6), ("cpu", 0.01))]
         for kind in (query["kind"], "all"):
             ratios.setdefault(kind, []).append(pair)
         rows.append([query["name"], spread(ours, "wall", seconds), spread(theirs, "wall", seconds),
                      seconds(middle(ours, "cpu")), seconds(middle(theirs, "cpu")), *(f"{r:.2f}" for r in pair)])
     for kind, label in (("analyst", "the analysts' queries"), ("view", "the views"), ("all", "all")):
-        means = [geometric([pair[at] for pair in ratios[kind] if len(pair) == 2]) for at in range(2)]
+        means = [geometric([pair[at] for pair in ratios[kind]]) for at in range(2)]
         rows.append([f"**geometric mean, {label}**", "", "", "", "", *(f"**{mean:.2f}**" for mean in means)])
     head = ["query", "Eddyline wall s", "DuckDB wall s", "Eddyline CPU s", "DuckDB CPU s", "wall ratio", "CPU ratio"]
     return [
