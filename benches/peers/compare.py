@@ -75,6 +75,8 @@ def typed():
         elif word in PLACES:
             words += [word, PLACES[word]]
             at += 1
+        elif word.split("=")[0] in PLACES:
+            words.append(f"{word.split('=')[0]}={PLACES[word.split('=')[0]]}")
         else:
             words.append(word)
         at += 1
