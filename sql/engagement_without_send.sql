@@ -89,7 +89,7 @@ sent AS (
         lower(nullif(nullif(email_address, '[REDACTED]'), '')), nullif(nullif(to_phone_number, '[REDACTED]'), '')
       ) AS real_address
     FROM all_events
-    WHERE stage = 'send' AND channel IN ('email', 'push', 'sms', 'whatsapp', 'rcs', 'line')
+    WHERE stage = 'send' AND event_type LIKE 'users.messages.%' AND channel IN ('email', 'push', 'sms', 'whatsapp', 'rcs', 'line')
   ) e ON m.user_id = e.real_user_id
 ),
 -- Every send the person had in the channel, folded into a few facts at once: no row is multiplied.
