@@ -115,13 +115,14 @@ event AS (
   FROM users_merged m
   RIGHT JOIN clean c ON m.user_id = c.real_user_id
 ),
--- An event without a dispatch goes to the nearest earlier send in its channel.
+-- An event without a dispatch goes to the nearest earlier send in its channel. The channel is in every key so that a filter on it reaches
+-- both sides.
 by_nearest_send AS (
-  SELECT dispatch_key, user_key, message_key, row_dispatch_key, row_message_key
+  SELECT channel, dispatch_key, user_key, message_key, row_dispatch_key, row_message_key
   FROM (
     SELECT
-      e.dispatch_key, e.user_key, e.message_key, s.dispatch_key AS row_dispatch_key, s.message_key AS row_message_key,
-      row_number() OVER (PARTITION BY e.id ORDER BY s.time DESC, s.dispatch_key, s.message_key) AS nearness
+      e.channel, e.dispatch_key, e.user_key, e.message_key, s.dispatch_key AS row_dispatch_key, s.message_key AS row_message_key,
+      row_number() OVER (PARTITION BY e.channel, e.id ORDER BY s.time DESC, s.dispatch_key, s.message_key) AS nearness
     FROM event e
     JOIN event s ON s.user_key = e.user_key AND s.channel = e.channel AND s.time <= e.time
     WHERE s.stage = 'send' AND e.real_dispatch_id IS NULL AND e.stage NOT IN ('send', 'abort', 'retry')
@@ -138,7 +139,8 @@ placed AS (
     coalesce(v.row_dispatch_key, e.dispatch_key) AS row_dispatch_key,
     coalesce(v.row_message_key, e.message_key) AS row_message_key
   FROM by_nearest_send v
-  RIGHT JOIN event e ON v.dispatch_key = e.dispatch_key AND v.user_key = e.user_key AND v.message_key = e.message_key
+  RIGHT JOIN event e
+    ON v.channel = e.channel AND v.dispatch_key = e.dispatch_key AND v.user_key = e.user_key AND v.message_key = e.message_key
 ),
 lifecycle AS (
   SELECT
