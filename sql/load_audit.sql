@@ -27,12 +27,12 @@ part AS (
   UNION ALL
   SELECT
     _source_file, queue_date, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-    count(*), count(DISTINCT table_name),
+    count(*), 1,
     count(*) FILTER (WHERE time < queue_date - INTERVAL '1 day'),
     count(*) FILTER (WHERE time >= queue_date + INTERVAL '1 day'),
     min(time), max(time)
   FROM all_events
-  GROUP BY _source_file, queue_date
+  GROUP BY _source_file, queue_date, table_name
 ),
 file AS (
   SELECT
@@ -76,7 +76,8 @@ SELECT
   first_event_at,
   last_event_at,
   CASE WHEN first_event_at IS NOT NULL THEN greatest(
-    to_unixtime(TRY_CAST(concat(substr(queue_hour, 1, 10), 'T', substr(queue_hour, 12, 2), ':00:00Z') AS TIMESTAMP)) - to_unixtime(first_event_at), 0
+    to_unixtime(TRY_CAST(concat(substr(queue_hour, 1, 10), 'T', substr(queue_hour, 12, 2), ':00:00Z') AS TIMESTAMP))
+      - to_unixtime(first_event_at), 0
   ) END AS max_lag_seconds,
   rows_late,
   rows_ahead,

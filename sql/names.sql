@@ -12,7 +12,7 @@
 -- first_event_at, last_event_at  by the events' own clocks.
 --
 -- Traps: events of ids replaced by [REDACTED] are not here. Join on kind AND id. Canvas exits before 2024 carried internal ids: the API id
--- beside them is taken where there is one. It reads every table, but a filter on queue days cannot: it is about all of them.
+-- beside them is taken where there is one. It reads the ids and names of every event.
 WITH
 labelled AS (
   SELECT queue_date, time, campaign_id, campaign_name, message_variation_id, message_variation_name, canvas_id, canvas_name,

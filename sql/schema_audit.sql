@@ -12,8 +12,8 @@
 -- discovered_columns  those the table's definition does not have: they joined because the data carried them, all of them where the event type
 --                     itself is new. discovered_names lists them. One that nobody has described counts as personal.
 --
--- Traps: columns and discovered_columns are the table's today, the same in all its rows here. A schema of Braze's files is not recorded; a field that
--- became no column is in _extra.
+-- Traps: columns and discovered_columns are the table's today, the same in all its rows here. The schemas of Braze's own files are not
+-- recorded; a field that became no column is in _extra.
 WITH
 cell AS (
   SELECT

@@ -5,10 +5,11 @@
 -- to the same number with the same words are one text, one event per profile; a profile's second such event is a second text. Where the
 -- phone number is missing or [REDACTED], profiles are not put together.
 --
--- user_id             the likely author: of the profiles with the phone, the one last texted in the 30 days before (with the message
---                     the event names, else by the number it wrote to, else by any). canonical_user_id is the person after all merges.
--- chosen_by           only = all the events are of one person; last_texted = the rule above; undecided = several people, none of them texted: user_id
---                     is null; unknown = no event names a user.
+-- user_id             the likely author: of the profiles with the phone, the one last texted in the 30 days before (with the message the
+--                     event names, else by the number it wrote to, else by any). canonical_user_id is the person after all merges.
+-- chosen_by           only = all the events are of one person; named = Braze put the message answered into the events of one person alone;
+--                     last_texted = the rule above; undecided = several people, none of them texted: user_id is null; unknown = no event
+--                     names a user.
 -- candidates          how many people the events name.
 -- action, is_opt_in, is_opt_out   what Braze did about the words: Subscribed, Unsubscribed or None.
 -- replied_by          event = Braze itself named the message (it does within four hours); nearest_text = the last text to the author in the 4
@@ -43,7 +44,9 @@ event AS (
     coalesce(m.canonical_user_id, nullif(nullif(r.user_id, '[REDACTED]'), '')) AS person,
     nullif(nullif(r.phone_number, '[REDACTED]'), '') AS real_phone_number,
     nullif(nullif(r.our_number, '[REDACTED]'), '') AS real_our_number,
-    nullif(nullif(r.subscription_group_id, '[REDACTED]'), '') AS real_group_id
+    nullif(nullif(r.subscription_group_id, '[REDACTED]'), '') AS real_group_id,
+    coalesce(nullif(r.message_variation_id, '[REDACTED]'), nullif(r.canvas_step_id, '[REDACTED]'), nullif(r.campaign_id, '[REDACTED]'))
+      AS message_key
   FROM users_merged m
   RIGHT JOIN raw r ON m.user_id = r.user_id
 ),
@@ -59,20 +62,21 @@ received AS (
 ),
 -- What was last texted to each profile: the message the event names, else from the number it wrote to, else from any.
 answered AS (
-  SELECT inbound_id, text_id, texted_at, relation, dispatch_id, message_variation_id, message_variation_name, campaign_id, campaign_name,
+  SELECT inbound_id, texted_at, relation, message_key, dispatch_id, message_variation_id, message_variation_name, campaign_id, campaign_name,
     canvas_id, canvas_name, canvas_variation_id, canvas_variation_name, canvas_step_id, canvas_step_name
   FROM (
     SELECT *, row_number() OVER (PARTITION BY inbound_id ORDER BY relation, texted_at DESC, is_send, text_id) AS nearness
     FROM (
       SELECT i.id AS inbound_id, t.id AS text_id, t.time AS texted_at, t.stage = 'send' AS is_send,
         CASE
-          WHEN coalesce(t.message_variation_id, t.canvas_step_id) = coalesce(i.message_variation_id, i.canvas_step_id) THEN -1
+          WHEN t.message_key = i.message_key THEN -1
           WHEN t.real_our_number = i.real_our_number OR t.real_group_id = i.real_group_id THEN 0
           WHEN t.real_our_number <> i.real_our_number OR t.real_group_id <> i.real_group_id THEN 2
           ELSE 1
         END AS relation,
-        nullif(nullif(t.dispatch_id, '[REDACTED]'), '') AS dispatch_id, t.message_variation_id, t.message_variation_name, t.campaign_id,
-        t.campaign_name, t.canvas_id, t.canvas_name, t.canvas_variation_id, t.canvas_variation_name, t.canvas_step_id, t.canvas_step_name
+        nullif(nullif(t.dispatch_id, '[REDACTED]'), '') AS dispatch_id, t.message_key, t.message_variation_id, t.message_variation_name,
+        t.campaign_id, t.campaign_name, t.canvas_id, t.canvas_name, t.canvas_variation_id, t.canvas_variation_name, t.canvas_step_id,
+        t.canvas_step_name
       FROM event t
       JOIN event i ON i.person = t.person AND t.time <= i.time AND t.time >= i.time - INTERVAL '30 days'
         AND (i.real_phone_number = t.real_phone_number OR i.real_phone_number IS NULL OR t.real_phone_number IS NULL)
@@ -83,14 +87,14 @@ answered AS (
 ),
 candidate AS (
   SELECT r.*,
-    a.texted_at, a.relation, a.dispatch_id AS texted_dispatch_id,
+    a.texted_at, a.relation, a.dispatch_id AS texted_dispatch_id, a.message_key AS texted_message_key,
     a.message_variation_id AS texted_variation_id, a.message_variation_name AS texted_variation_name, a.campaign_id AS texted_campaign_id,
     a.campaign_name AS texted_campaign_name, a.canvas_id AS texted_canvas_id, a.canvas_name AS texted_canvas_name,
     a.canvas_variation_id AS texted_canvas_variation_id, a.canvas_variation_name AS texted_canvas_variation_name,
     a.canvas_step_id AS texted_step_id, a.canvas_step_name AS texted_step_name,
     row_number() OVER (
       PARTITION BY r.text_key, r.real_our_number, r.message_body, r.time, r.copy
-      ORDER BY a.texted_at IS NULL, a.relation, a.texted_at DESC, r.person IS NULL, r.real_user_id <> r.person, r.id
+      ORDER BY r.message_key IS NULL, a.texted_at IS NULL, a.relation, a.texted_at DESC, r.person IS NULL, r.real_user_id <> r.person, r.id
     ) AS place
   FROM received r
   LEFT JOIN answered a ON a.inbound_id = r.id
@@ -107,20 +111,23 @@ text AS (
     max(app_group_id) AS app_group_id,
     max(message_body) AS message_body,
     max(action) AS action,
-    max(message_variation_id) AS message_variation_id,
-    max(message_variation_name) AS message_variation_name,
-    max(campaign_id) AS campaign_id,
-    max(campaign_name) AS campaign_name,
-    max(canvas_id) AS canvas_id,
-    max(canvas_name) AS canvas_name,
-    max(canvas_variation_id) AS canvas_variation_id,
-    max(canvas_variation_name) AS canvas_variation_name,
-    max(canvas_step_id) AS canvas_step_id,
-    max(canvas_step_name) AS canvas_step_name,
+    count(DISTINCT CASE WHEN message_key IS NOT NULL THEN person END) AS named_candidates,
+    max(CASE WHEN place = 1 THEN message_key END) AS message_key,
+    max(CASE WHEN place = 1 THEN message_variation_id END) AS message_variation_id,
+    max(CASE WHEN place = 1 THEN message_variation_name END) AS message_variation_name,
+    max(CASE WHEN place = 1 THEN campaign_id END) AS campaign_id,
+    max(CASE WHEN place = 1 THEN campaign_name END) AS campaign_name,
+    max(CASE WHEN place = 1 THEN canvas_id END) AS canvas_id,
+    max(CASE WHEN place = 1 THEN canvas_name END) AS canvas_name,
+    max(CASE WHEN place = 1 THEN canvas_variation_id END) AS canvas_variation_id,
+    max(CASE WHEN place = 1 THEN canvas_variation_name END) AS canvas_variation_name,
+    max(CASE WHEN place = 1 THEN canvas_step_id END) AS canvas_step_id,
+    max(CASE WHEN place = 1 THEN canvas_step_name END) AS canvas_step_name,
     max(CASE WHEN place = 1 THEN real_user_id END) AS first_user_id,
     max(CASE WHEN place = 1 THEN person END) AS first_person,
     max(CASE WHEN place = 1 THEN texted_at END) AS texted_at,
     max(CASE WHEN place = 1 THEN texted_dispatch_id END) AS texted_dispatch_id,
+    max(CASE WHEN place = 1 THEN texted_message_key END) AS texted_message_key,
     max(CASE WHEN place = 1 THEN texted_variation_id END) AS texted_variation_id,
     max(CASE WHEN place = 1 THEN texted_variation_name END) AS texted_variation_name,
     max(CASE WHEN place = 1 THEN texted_campaign_id END) AS texted_campaign_id,
@@ -136,12 +143,16 @@ text AS (
 ),
 decided AS (
   SELECT *,
-    CASE WHEN candidates = 0 THEN 'unknown' WHEN candidates = 1 THEN 'only' WHEN texted_at IS NOT NULL THEN 'last_texted' ELSE 'undecided' END
-      AS chosen_by,
+    CASE
+      WHEN candidates = 0 THEN 'unknown'
+      WHEN candidates = 1 THEN 'only'
+      WHEN named_candidates = 1 THEN 'named'
+      WHEN texted_at IS NOT NULL THEN 'last_texted'
+      ELSE 'undecided'
+    END AS chosen_by,
     coalesce(message_variation_id, canvas_step_id, campaign_id, canvas_id) IS NOT NULL AS is_named,
     coalesce(texted_at >= time - INTERVAL '4 hours', false) AS is_recent,
-    coalesce(message_variation_id, canvas_step_id, campaign_id, canvas_id)
-      = coalesce(texted_variation_id, texted_step_id, texted_campaign_id, texted_canvas_id) AS is_same
+    message_key = texted_message_key AS is_same
   FROM text
 )
 SELECT

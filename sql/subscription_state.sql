@@ -18,7 +18,8 @@
 -- unkeyed_event_id         the event that made the row, where the user or the group is unknown.
 --
 -- Traps: who never changed anything has no row (Braze's own start is Subscribed, for the global states). Of two changes in the same
--- second the opt-out is taken to be the later. Whether Braze itself carries a state over in a merge is not documented. A click on an unsubscribe link is no change of state: see email_lifecycle.
+-- second the opt-out is taken to be the later. Whether Braze itself carries a state over in a merge is not documented. A click on an
+-- unsubscribe link is no change of state: see email_lifecycle.
 WITH
 raw AS (
   SELECT 'global' AS scope, id, time, user_id, external_user_id, lower(channel) AS channel, NULL AS subscription_group_id,

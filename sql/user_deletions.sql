@@ -4,7 +4,7 @@
 --
 -- What is counted: each UserDeleteRequest once, in the row of the user it names (requests).
 --
--- requested_user_id  the profile whose request takes this one with it: itself, or the one it was merged into; the earliest where there are several.
+-- requested_user_id  the profile whose request takes this one with it: itself, or the one it was merged into; of several the one asked first.
 -- deleted_at         the earliest of those requests. last_requested_at is the latest.
 -- is_requested       a request names this very profile; false for one that goes only because it was merged into another.
 -- canonical_user_id  the profile the person lives on in. Where it is not itself deleted, the person goes on: a request deletes what was merged
