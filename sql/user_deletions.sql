@@ -28,9 +28,9 @@ request AS (
 ),
 -- Everyone whose chain of merges passes through a profile, or ends at it.
 passes AS (
-  SELECT user_id, canonical_user_id AS passed FROM users_merged WHERE canonical_user_id <> user_id
-  UNION
-  SELECT user_id, passed FROM (SELECT user_id, unnest(path) AS passed FROM users_merged) WHERE passed <> user_id
+  SELECT DISTINCT user_id, passed
+  FROM (SELECT user_id, unnest(array_append(path, canonical_user_id)) AS passed FROM users_merged)
+  WHERE passed <> user_id
 ),
 reached AS (
   SELECT user_id, user_id AS requested_user_id, deleted_at, last_requested_at, requests FROM request
