@@ -13,7 +13,7 @@
 --                          shown (is_carried_over; of several an opt-out, then the one merged first). Null where the user or the group is
 --                          missing or [REDACTED]: such an event is a row of its own.
 -- previous_status          of the period before; null in the first one.
--- state_change_source, address, campaign_…, canvas_…   of the event that began the period; last_confirmed_at is the last event in it.
+-- state_change_source, channel_identifier, campaign_…, canvas_…   of the event that began the period; last_confirmed_at is the last event in it.
 -- canonical_user_id        the person after all merges; user_id is the profile the change was made to.
 -- unkeyed_event_id         the event that made the row, where the user or the group is unknown.
 --
@@ -23,7 +23,7 @@
 WITH
 raw AS (
   SELECT 'global' AS scope, id, time, user_id, external_user_id, lower(channel) AS channel, NULL AS subscription_group_id,
-    subscription_status AS status, state_change_source, coalesce(channel_identifier, email_address) AS address, app_group_id, send_id,
+    subscription_status AS status, state_change_source, coalesce(channel_identifier, email_address) AS channel_identifier, app_group_id, send_id,
     campaign_id, campaign_name, message_variation_id, canvas_id, canvas_name, canvas_step_id, canvas_step_name
   FROM users_behaviors_subscription_globalstatechange
   UNION ALL
@@ -73,7 +73,7 @@ period AS (
     first_value(external_user_id ORDER BY position) AS external_user_id,
     first_value(channel ORDER BY position) AS channel,
     first_value(state_change_source ORDER BY position) AS state_change_source,
-    first_value(address ORDER BY position) AS address,
+    first_value(channel_identifier ORDER BY position) AS channel_identifier,
     first_value(app_group_id ORDER BY position) AS app_group_id,
     first_value(send_id ORDER BY position) AS send_id,
     first_value(campaign_id ORDER BY position) AS campaign_id,
@@ -119,7 +119,7 @@ SELECT
   previous_status,
   last_confirmed_at,
   state_change_source,
-  address,
+  channel_identifier,
   app_group_id,
   send_id,
   campaign_id,
