@@ -15,7 +15,7 @@
 --
 -- Traps: after a message is not because of it: compare with a control group before believing. Most people get a message in any 30 days, so
 -- look at touch = 'click' or at revenue_1d. buyers of several rows do not add up. Never add up currencies. A purchase of a missing or
--- [REDACTED] user has no touch. A filter on event_date leaves out no files: the messages before the day are needed.
+-- [REDACTED] user has no touch. A filter on event_date leaves out files of purchases, not of messages.
 WITH
 raw AS (
   SELECT 'email' AS channel, 'send' AS touch, id, time, user_id, campaign_id, campaign_name, message_variation_id, message_variation_name,
@@ -83,68 +83,26 @@ touch AS (
   FROM users_merged m
   RIGHT JOIN raw r ON m.user_id = r.user_id
 ),
--- Messages and purchases of the buyers on one line of time.
-step AS (
-  SELECT person, time, 0 AS is_purchase, CASE touch WHEN 'send' THEN 0 WHEN 'open' THEN 1 ELSE 2 END AS strength, id,
-    time AS touched_at, channel, touch, campaign_id, campaign_name, message_variation_id, message_variation_name, canvas_id, canvas_name,
-    canvas_variation_id, canvas_variation_name, canvas_step_id, canvas_step_name,
-    NULL AS currency, CAST(NULL AS DECIMAL(18, 4)) AS amount, CAST(NULL AS DECIMAL(18, 4)) AS gross, CAST(NULL AS DECIMAL(18, 4)) AS returned,
-    CAST(NULL AS BOOLEAN) AS is_return
-  FROM touch
+-- Each touch of a buyer holds until the next one. Of several in one second the strongest is the last.
+held AS (
+  SELECT t.*,
+    lead(time) OVER (PARTITION BY person ORDER BY time, CASE touch WHEN 'send' THEN 0 WHEN 'open' THEN 1 ELSE 2 END, id) AS next_at
+  FROM touch t
   WHERE person IN (SELECT person FROM buyer WHERE person IS NOT NULL)
-  UNION ALL
-  SELECT canonical_user_id, event_time, 1, 0, id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-    currency, amount, gross, returned, is_return
-  FROM purchases
 ),
--- A touch opens a group; the purchases up to the next touch are in it. Group 0 comes before any touch.
-grouped AS (
-  SELECT *,
-    sum(1 - is_purchase) OVER (
-      PARTITION BY person ORDER BY time, is_purchase, strength, id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-    ) AS touch_number
-  FROM step
-),
-attributed AS (
-  SELECT
-    id, person, time, is_purchase, currency, amount, gross, returned, is_return,
-    first_value(touched_at) OVER w AS touched_at,
-    first_value(channel) OVER w AS channel,
-    first_value(touch) OVER w AS touch,
-    first_value(campaign_id) OVER w AS campaign_id,
-    first_value(campaign_name) OVER w AS campaign_name,
-    first_value(message_variation_id) OVER w AS message_variation_id,
-    first_value(message_variation_name) OVER w AS message_variation_name,
-    first_value(canvas_id) OVER w AS canvas_id,
-    first_value(canvas_name) OVER w AS canvas_name,
-    first_value(canvas_variation_id) OVER w AS canvas_variation_id,
-    first_value(canvas_variation_name) OVER w AS canvas_variation_name,
-    first_value(canvas_step_id) OVER w AS canvas_step_id,
-    first_value(canvas_step_name) OVER w AS canvas_step_name
-  FROM grouped
-  WINDOW w AS (PARTITION BY person, touch_number ORDER BY is_purchase, time, id)
-),
--- A touch too long ago is none.
+-- So a purchase meets one touch at most.
 purchase AS (
   SELECT
-    CAST(time AS DATE) AS event_date, person, currency, amount, gross, returned, is_return,
-    touched_at >= time - INTERVAL '1 day' AS within_1d,
-    touched_at >= time - INTERVAL '3 days' AS within_3d,
-    touched_at >= time - INTERVAL '7 days' AS within_7d,
-    CASE WHEN touched_at >= time - INTERVAL '30 days' THEN channel END AS channel,
-    CASE WHEN touched_at >= time - INTERVAL '30 days' THEN touch END AS touch,
-    CASE WHEN touched_at >= time - INTERVAL '30 days' THEN campaign_id END AS campaign_id,
-    CASE WHEN touched_at >= time - INTERVAL '30 days' THEN campaign_name END AS campaign_name,
-    CASE WHEN touched_at >= time - INTERVAL '30 days' THEN message_variation_id END AS message_variation_id,
-    CASE WHEN touched_at >= time - INTERVAL '30 days' THEN message_variation_name END AS message_variation_name,
-    CASE WHEN touched_at >= time - INTERVAL '30 days' THEN canvas_id END AS canvas_id,
-    CASE WHEN touched_at >= time - INTERVAL '30 days' THEN canvas_name END AS canvas_name,
-    CASE WHEN touched_at >= time - INTERVAL '30 days' THEN canvas_variation_id END AS canvas_variation_id,
-    CASE WHEN touched_at >= time - INTERVAL '30 days' THEN canvas_variation_name END AS canvas_variation_name,
-    CASE WHEN touched_at >= time - INTERVAL '30 days' THEN canvas_step_id END AS canvas_step_id,
-    CASE WHEN touched_at >= time - INTERVAL '30 days' THEN canvas_step_name END AS canvas_step_name
-  FROM attributed
-  WHERE is_purchase = 1
+    p.event_date, p.canonical_user_id AS person, p.currency, p.amount, p.gross, p.returned, p.is_return,
+    t.time >= p.event_time - INTERVAL '1 day' AS within_1d,
+    t.time >= p.event_time - INTERVAL '3 days' AS within_3d,
+    t.time >= p.event_time - INTERVAL '7 days' AS within_7d,
+    t.channel, t.touch, t.campaign_id, t.campaign_name, t.message_variation_id, t.message_variation_name, t.canvas_id, t.canvas_name,
+    t.canvas_variation_id, t.canvas_variation_name, t.canvas_step_id, t.canvas_step_name
+  FROM purchases p
+  LEFT JOIN held t
+    ON t.person = p.canonical_user_id AND t.time <= p.event_time AND coalesce(p.event_time < t.next_at, true)
+    AND t.time >= p.event_time - INTERVAL '30 days'
 ),
 day AS (
   SELECT

@@ -77,7 +77,7 @@ ordered AS (
     row_number() OVER (PARTITION BY canonical_user_id ORDER BY coalesce(started_at, ended_at), session_key) AS position,
     lag(coalesce(started_at, ended_at)) OVER (PARTITION BY canonical_user_id ORDER BY coalesce(started_at, ended_at), session_key)
       AS previous_at,
-    lead(session_key) OVER (PARTITION BY canonical_user_id ORDER BY coalesce(started_at, ended_at), session_key) AS next_key
+    lead(1) OVER (PARTITION BY canonical_user_id ORDER BY coalesce(started_at, ended_at), session_key) AS has_next
   FROM timed
 )
 SELECT
@@ -92,7 +92,7 @@ SELECT
   duration_seconds,
   first_sessions > 0 AS is_first_session,
   CASE WHEN canonical_user_id IS NOT NULL THEN position END AS session_number,
-  CASE WHEN canonical_user_id IS NOT NULL THEN next_key IS NULL END AS is_latest,
+  CASE WHEN canonical_user_id IS NOT NULL THEN has_next IS NULL END AS is_latest,
   CASE WHEN canonical_user_id IS NOT NULL THEN to_unixtime(event_time) - to_unixtime(previous_at) END AS seconds_since_previous,
   app_group_id,
   app_id,

@@ -12,7 +12,7 @@
 --                          profile that is gone changed later; only where the survivor has none is the state of a profile merged into it
 --                          shown (is_carried_over; of several an opt-out, then the one merged first). Null where the user or the group is
 --                          missing or [REDACTED]: such an event is a row of its own.
--- previous_status          of the period before; null in the first one.
+-- previous_status          of the period before (other: none of the three); null in the first one.
 -- state_change_source, channel_identifier, campaign_…, canvas_…   of the event that began the period; last_confirmed_at is the last event in it.
 -- canonical_user_id        the person after all merges; user_id is the profile the change was made to.
 -- unkeyed_event_id         the event that made the row, where the user or the group is unknown.
@@ -35,28 +35,20 @@ raw AS (
 clean AS (
   SELECT *,
     nullif(nullif(user_id, '[REDACTED]'), '') AS real_user_id,
-    CASE WHEN scope = 'group' THEN nullif(nullif(subscription_group_id, '[REDACTED]'), '') ELSE coalesce(channel, '') END AS real_key
+    CASE WHEN scope = 'group' THEN nullif(nullif(subscription_group_id, '[REDACTED]'), '') ELSE coalesce(channel, '') END AS real_key,
+    CASE
+      WHEN nullif(nullif(user_id, '[REDACTED]'), '') IS NULL THEN id
+      WHEN scope = 'group' AND nullif(nullif(subscription_group_id, '[REDACTED]'), '') IS NULL THEN id
+    END AS unkeyed_event_id
   FROM raw
 ),
-event AS (
-  SELECT *,
-    CASE WHEN real_user_id IS NULL OR real_key IS NULL THEN id END AS unkeyed_event_id,
-    lag(status) OVER (
-      PARTITION BY real_user_id, scope, real_key, CASE WHEN real_user_id IS NULL OR real_key IS NULL THEN id END
-      ORDER BY time, status = 'Unsubscribed', id
-    ) AS status_before
-  FROM clean
-),
+-- The nth change of a subscription less the nth change to that status is the same number all through a period.
 numbered AS (
   SELECT *,
-    sum(CASE WHEN status IS DISTINCT FROM status_before THEN 1 ELSE 0 END) OVER (
-      PARTITION BY real_user_id, scope, real_key, unkeyed_event_id
-      ORDER BY time, status = 'Unsubscribed', id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-    ) AS period,
-    row_number() OVER (
-      PARTITION BY real_user_id, scope, real_key, unkeyed_event_id ORDER BY time, status = 'Unsubscribed', id
-    ) AS position
-  FROM event
+    row_number() OVER (PARTITION BY real_user_id, scope, real_key, unkeyed_event_id ORDER BY time, status = 'Unsubscribed', id) AS position,
+    row_number() OVER (PARTITION BY real_user_id, scope, real_key, unkeyed_event_id, status ORDER BY time, status = 'Unsubscribed', id)
+      AS status_position
+  FROM clean
 ),
 period AS (
   SELECT
@@ -64,9 +56,8 @@ period AS (
     scope,
     real_key,
     unkeyed_event_id,
-    period,
-    max(status) AS status,
-    first_value(status_before ORDER BY position) AS previous_status,
+    min(position) AS period,
+    status,
     min(time) AS valid_from,
     max(time) AS last_confirmed_at,
     count(*) AS events,
@@ -84,14 +75,16 @@ period AS (
     first_value(canvas_step_id ORDER BY position) AS canvas_step_id,
     first_value(canvas_step_name ORDER BY position) AS canvas_step_name
   FROM numbered
-  GROUP BY real_user_id, scope, real_key, unkeyed_event_id, period
+  GROUP BY real_user_id, scope, real_key, unkeyed_event_id, status, position - status_position
 ),
 followed AS (
   SELECT p.*,
     coalesce(m.canonical_user_id, p.user_id) AS canonical_user_id,
     CASE WHEN m.canonical_user_id <> p.user_id THEN m.merged_at END AS merged_at,
     lead(p.valid_from) OVER (PARTITION BY p.user_id, p.scope, p.real_key, p.unkeyed_event_id ORDER BY p.period) AS next_from,
-    lead(p.period) OVER (PARTITION BY p.user_id, p.scope, p.real_key, p.unkeyed_event_id ORDER BY p.period) IS NULL AS is_last
+    lead(p.period) OVER (PARTITION BY p.user_id, p.scope, p.real_key, p.unkeyed_event_id ORDER BY p.period) IS NULL AS is_last,
+    lag(CASE p.status WHEN 'Subscribed' THEN 1 WHEN 'Unsubscribed' THEN 2 WHEN 'Opted In' THEN 3 ELSE 0 END)
+      OVER (PARTITION BY p.user_id, p.scope, p.real_key, p.unkeyed_event_id ORDER BY p.period) AS previous
   FROM users_merged m
   RIGHT JOIN period p ON m.user_id = p.user_id
 ),
@@ -116,7 +109,7 @@ SELECT
   CASE WHEN NOT is_last THEN next_from WHEN place > 1 THEN greatest(merged_at, valid_from) END AS valid_to,
   CASE WHEN unkeyed_event_id IS NULL THEN is_last AND place = 1 END AS is_current,
   coalesce(is_last AND place = 1 AND merged_at IS NOT NULL, false) AS is_carried_over,
-  previous_status,
+  CASE previous WHEN 1 THEN 'Subscribed' WHEN 2 THEN 'Unsubscribed' WHEN 3 THEN 'Opted In' WHEN 0 THEN 'other' END AS previous_status,
   last_confirmed_at,
   state_change_source,
   channel_identifier,
