@@ -15,7 +15,7 @@
 --                     webhook failures. delays are not final: email soft bounces and deferrals, webhook failures that are tried again.
 -- deliveries          as reported; push: sends minus bounces. line and webhook report none.
 -- opens, clicks       all; human_* without machine opens and suspected bots, machine_opens and bot_clicks those alone.
--- replies             inbound messages put to this send (unsubscribes among them for sms and whatsapp; email: clicks on the link).
+-- replies             inbound messages put to this send (unsubscribes among them for sms, whatsapp and rcs; email: clicks on the link).
 -- other_events        what the columns here have no name for: sms carrier hand-overs, iOS foreground arrivals.
 -- outcome             the furthest it went, in the words of the channel's view.
 -- seconds_to_*        from sent_at, clamped at 0; null without a send. seconds_to_open and seconds_to_click are to the first HUMAN one.
@@ -70,9 +70,9 @@ SELECT channel, dispatch_id, user_id, canonical_user_id, NULL AS device_id, to_p
   source, campaign_id, campaign_name, message_variation_id, message_variation_name, canvas_id, canvas_name, canvas_variation_id,
   canvas_variation_name, canvas_step_id, canvas_step_name, canvas_step_message_variation_id, app_group_id, send_id, timezone, event_time,
   event_date, sent_at, delivered_at, rejected_at AS failed_at, NULL AS opened_at, NULL AS first_human_open_at, clicked_at,
-  first_human_click_at, read_at, replied_at, NULL AS unsubscribed_at, NULL AS spam_at, aborted_at, last_event_at, events, sends, deliveries,
+  first_human_click_at, read_at, replied_at, unsubscribed_at, NULL AS spam_at, aborted_at, last_event_at, events, sends, deliveries,
   rejections AS failures, 0 AS delays, 0 AS opens, 0 AS human_opens, 0 AS machine_opens, clicks, human_clicks, bot_clicks, reads, replies,
-  0 AS unsubscribes, 0 AS spam_reports, aborts, retries, 0 AS other_events, outcome, seconds_to_delivery, NULL AS seconds_to_open,
+  unsubscribes, 0 AS spam_reports, aborts, retries, 0 AS other_events, outcome, seconds_to_delivery, NULL AS seconds_to_open,
   seconds_to_human_click AS seconds_to_click, matched_by, events_moved, unkeyed_event_id
 FROM rcs_line_lifecycle
 UNION ALL

@@ -17,8 +17,8 @@
 -- clicks              human_clicks + bot_clicks. RCS clicks are taps on links, buttons and suggestions; bots are told apart only where the
 --                     customer turned the filter on.
 -- replies             inbound messages put to this send; unsubscribes are those that ended the subscription (RCS only).
--- outcome             the furthest it went: replied, clicked (human), read, delivered, failed (rejected), sent, aborted, retried, inbound (a
---                     message from a person that answers no send). A bot's click only proves delivery.
+-- outcome             the furthest it went: unsubscribed, replied, clicked (human), read, delivered, failed (rejected), sent, aborted, retried,
+--                     inbound (a message from a person that answers no send). A bot's click only proves delivery.
 -- seconds_to_*        from sent_at, 0 where the event's clock is behind the send's; null without a send.
 -- matched_by          key; address = the user is missing or [REDACTED] and the phone number stands for it; nearest_send = some events came by
 --                     the rule for events without dispatch_id; none = no send.
@@ -254,6 +254,7 @@ SELECT
   provider_error_code,
   coalesce(fell_back_to_sms, false) AS fell_back_to_sms,
   CASE
+    WHEN unsubscribes > 0 THEN 'unsubscribed'
     WHEN replies > 0 AND sends > 0 THEN 'replied'
     WHEN human_clicks > 0 THEN 'clicked'
     WHEN reads > 0 THEN 'read'
