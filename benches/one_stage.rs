@@ -5,8 +5,9 @@
 //! `benches/instructions` and `benches/peers/run --case stages` do that.
 
 use eddyline::currents::{Decoded, Limits, SchemaCache, SourceFile, decode};
-use eddyline::table::{Definitions, TableSchema, conform};
+use eddyline::table::{Definitions, Fit, Run, TableSchema};
 use eddyline::warehouse::encode::CellWriter;
+use eddyline::warehouse::order::Selected;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hint::black_box;
 use std::path::Path;
@@ -26,8 +27,12 @@ struct Input {
 struct Cell {
     schema: TableSchema,
     day: Date,
-    rows: Vec<Batch>,
+    rows: Vec<Selected>,
 }
+
+/// How the schemas of the files fit their tables, each worked out once, as in a load.
+#[derive(Default)]
+struct Fits(BTreeMap<String, Vec<Fit>>);
 
 fn main() {
     // `cargo bench` adds an argument of its own.
@@ -49,8 +54,9 @@ fn main() {
         "conform" => {
             let (decoded, schemas) = (decoded(&inputs), schemas(&inputs, &definitions));
             timed(repeat, || {
+                let mut fits = Fits::default();
                 let files = inputs.iter().zip(&decoded);
-                files.map(|(input, decoded)| conformed(input, decoded, &schemas).num_rows() as u64).sum()
+                files.map(|(input, decoded)| fits.conformed(input, decoded, &schemas).num_rows() as u64).sum()
             })
         }
         "encode" => {
@@ -109,21 +115,31 @@ fn schemas(inputs: &[Input], definitions: &Definitions) -> Schemas {
     tables.into_iter().map(|table| (table.clone(), TableSchema::defined(&table, definitions))).collect()
 }
 
-/// A file's rows as its table has them. Generated files hold one event type each.
-fn conformed(input: &Input, decoded: &Decoded, schemas: &Schemas) -> Batch {
-    let [part] = decoded.parts.as_slice() else { panic!("{} holds more than one event type", input.source.key) };
-    conform(&schemas[&table_of(input)], &part.batch, &part.positions, &input.source.key).unwrap().batch
+impl Fits {
+    /// A file's rows as its table has them. Generated files hold one event type each.
+    fn conformed(&mut self, input: &Input, decoded: &Decoded, schemas: &Schemas) -> Batch {
+        let [part] = decoded.parts.as_slice() else { panic!("{} holds more than one event type", input.source.key) };
+        let table = table_of(input);
+        let known = self.0.entry(table.clone()).or_default();
+        let at = known.iter().position(|fit| fit.is_of(part.batch.schema_ref())).unwrap_or_else(|| {
+            known.push(Fit::new(&schemas[&table], part.batch.schema_ref()));
+            known.len() - 1
+        });
+        let run = Run { source: &input.source.key, positions: &part.positions };
+        known[at].conform(&part.batch, &[run]).unwrap().batch
+    }
 }
 
 /// The cells a load of the export would write, with duplicates left in.
 fn cells(inputs: &[Input], definitions: &Definitions) -> Vec<Cell> {
     let schemas = schemas(inputs, definitions);
+    let mut fits = Fits::default();
     let mut cells: BTreeMap<(String, Date), Cell> = BTreeMap::new();
     for (input, decoded) in inputs.iter().zip(decoded(inputs)) {
         let (table, day) = (table_of(input), input.source.queue_hour.unwrap().date);
         let schema = schemas[&table].clone();
         let cell = cells.entry((table, day)).or_insert_with(|| Cell { schema, day, rows: Vec::new() });
-        cell.rows.push(conformed(input, &decoded, &schemas));
+        cell.rows.push(fits.conformed(input, &decoded, &schemas).into());
     }
     cells.into_values().collect()
 }
