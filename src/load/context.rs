@@ -100,8 +100,8 @@ impl Settings {
 
     /// Ids one table may remember.
     pub fn ids_held(&self) -> usize {
-        // A set of 16-byte ids at worst half full.
-        self.memory / self.workers.max(1) / 4 / 40
+        // 16 bytes each and what finds them, see `KeptIds` and `IdFilter`.
+        self.memory / self.workers.max(1) / 8 / 20
     }
 }
 

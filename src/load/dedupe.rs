@@ -1,7 +1,7 @@
 //! Which ids are stored already, in this cell or in the cells around it.
 
 use crate::error::{Kind, Result};
-use crate::warehouse::id::{IdFilter, IdSet, id_key};
+use crate::warehouse::id::{IdFilter, IdSet, KeptIds, id_key};
 use crate::warehouse::object_reader::read_error;
 use crate::warehouse::order::Selected;
 use crate::warehouse::stored_cell::ids_of;
@@ -27,7 +27,7 @@ enum Neighbour {
     /// In the store.
     Stored,
     /// Its ids, built or read in this pass.
-    Ids(IdSet),
+    Ids(KeptIds),
 }
 
 impl Neighbours {
@@ -40,6 +40,7 @@ impl Neighbours {
 
     /// Remembers the ids of a cell just built.
     pub fn built(&mut self, key: &CellKey, ids: IdSet) {
+        let ids = KeptIds::from(ids);
         // Cells are built day by day: what lies before the window is not asked for again.
         let before = key.queue_date - chrono::Duration::days(self.window);
         for (other, state) in &mut self.cells {
@@ -74,12 +75,12 @@ impl Neighbours {
         let maybe: Vec<u128> = ids.iter().copied().filter(|id| self.filter.may_hold(*id)).collect();
         for key in self.around(cell) {
             match self.cells.get(&key) {
-                Some(Neighbour::Ids(set)) => found.extend(maybe.iter().filter(|id| set.contains(*id))),
+                Some(Neighbour::Ids(set)) => found.extend(maybe.iter().filter(|id| set.contains(**id))),
                 Some(Neighbour::Stored) => {
                     if let Some(all) = ask(&self.store, &key, ids, rows, &mut found).await?
                         && self.held + all.len() <= self.limit
                     {
-                        self.hold(key, all);
+                        self.hold(key, all.into());
                     }
                 }
                 None => {}
@@ -89,15 +90,15 @@ impl Neighbours {
     }
 
     /// Keeps a cell's ids in memory.
-    fn hold(&mut self, key: CellKey, ids: IdSet) {
+    fn hold(&mut self, key: CellKey, ids: KeptIds) {
         self.held += ids.len();
         if self.filter.takes(ids.len()) {
-            self.filter.extend(&ids);
+            self.filter.extend(ids.iter());
         } else {
             // Grown too small, and full of ids of days long past: made anew of those that are held.
             self.filter = IdFilter::for_ids(self.held * 2);
             let sets = self.cells.values().filter_map(|n| if let Neighbour::Ids(set) = n { Some(set) } else { None });
-            sets.chain([&ids]).for_each(|set| self.filter.extend(set));
+            sets.chain([&ids]).for_each(|set| self.filter.extend(set.iter()));
         }
         self.cells.insert(key, Neighbour::Ids(ids));
     }
