@@ -7,7 +7,7 @@
 -- messages and banners every impression) that names a Canvas, once, in events. A Progression with an exit_reason stays an event of its step and
 -- is only shown again under exit, where exits counts it and events does not.
 --
--- position            order within variation and stage, by when each was first seen.
+-- position            order within variation and stage, by when each was first seen; in the same second the Canvas's first step comes first.
 -- people              distinct persons after all merges, whose user is known. For a step: who passed it or was sent something by it.
 -- progressions, sends events of a step by kind. Only splits, paths and advances write progressions.
 -- exits               left early by an exit rule (matched_audience, performed_event), or a progression's own exit_reason.
@@ -20,33 +20,34 @@
 WITH
 raw AS (
   SELECT 'entry' AS stage, user_id, time, canvas_id, canvas_name, canvas_variation_id, canvas_variation_name, NULL AS canvas_step_id,
-    NULL AS canvas_step_name, NULL AS detail, in_control_group, 1 AS counted, 0 AS is_progression, 0 AS is_send
+    NULL AS canvas_step_name, NULL AS detail, in_control_group, 1 AS counted, 0 AS is_progression, 0 AS is_send,
+    false AS is_first
   FROM users_canvas_entry
   UNION ALL
   SELECT 'step', user_id, time, canvas_id, canvas_name, canvas_variation_id, canvas_variation_name, canvas_step_id, canvas_step_name, NULL,
-    NULL, 1, 1, 0
+    NULL, 1, 1, 0, is_canvas_entry
   FROM users_canvasstep_progression
   UNION ALL
   SELECT 'step', user_id, time, canvas_id, canvas_name, canvas_variation_id, canvas_variation_name, canvas_step_id, canvas_step_name, NULL,
-    NULL, 1, 0, 1
+    NULL, 1, 0, 1, false
   FROM all_events
   WHERE canvas_id IS NOT NULL AND (stage = 'send' OR (stage = 'impression' AND channel IN ('inappmessage', 'banner')))
   UNION ALL
   SELECT 'exit', user_id, time, canvas_id, canvas_name, canvas_variation_id, canvas_variation_name, canvas_step_id, canvas_step_name,
-    exit_reason, NULL, 0, 1, 0
+    exit_reason, NULL, 0, 1, 0, false
   FROM users_canvasstep_progression
   WHERE exit_reason IS NOT NULL
   UNION ALL
   SELECT 'exit', user_id, time, coalesce(canvas_api_id, canvas_id), canvas_name, coalesce(canvas_variation_api_id, canvas_variation_id),
-    canvas_variation_name, coalesce(canvas_step_api_id, canvas_step_id), canvas_step_name, 'matched_audience', NULL, 1, 0, 0
+    canvas_variation_name, coalesce(canvas_step_api_id, canvas_step_id), canvas_step_name, 'matched_audience', NULL, 1, 0, 0, false
   FROM users_canvas_exit_matchedaudience
   UNION ALL
   SELECT 'exit', user_id, time, coalesce(canvas_api_id, canvas_id), canvas_name, coalesce(canvas_variation_api_id, canvas_variation_id),
-    canvas_variation_name, coalesce(canvas_step_api_id, canvas_step_id), canvas_step_name, 'performed_event', NULL, 1, 0, 0
+    canvas_variation_name, coalesce(canvas_step_api_id, canvas_step_id), canvas_step_name, 'performed_event', NULL, 1, 0, 0, false
   FROM users_canvas_exit_performedevent
   UNION ALL
   SELECT 'conversion', user_id, time, canvas_id, canvas_name, canvas_variation_id, canvas_variation_name, NULL, NULL,
-    CASE conversion_behavior_index WHEN 0 THEN 'A' WHEN 1 THEN 'B' WHEN 2 THEN 'C' WHEN 3 THEN 'D' END, NULL, 1, 0, 0
+    CASE conversion_behavior_index WHEN 0 THEN 'A' WHEN 1 THEN 'B' WHEN 2 THEN 'C' WHEN 3 THEN 'D' END, NULL, 1, 0, 0, false
   FROM users_canvas_conversion
 ),
 per_person AS (
@@ -61,6 +62,7 @@ per_person AS (
     sum(r.counted) AS events,
     sum(r.is_progression) AS progressions,
     sum(r.is_send) AS sends,
+    coalesce(bool_or(r.is_first), false) AS is_first,
     min(r.time) AS first_at,
     max(r.time) AS last_at
   FROM users_merged m
@@ -78,6 +80,7 @@ place AS (
     sum(events) AS events,
     sum(progressions) AS progressions,
     sum(sends) AS sends,
+    bool_or(is_first) AS is_first,
     count(person) AS people,
     min(first_at) AS first_at,
     max(last_at) AS last_at
@@ -90,7 +93,7 @@ shown AS (
     *,
     coalesce(bool_or(in_control_group) OVER (PARTITION BY canvas_id, canvas_variation_id), false) AS is_control,
     sum(CASE WHEN stage = 'entry' THEN people END) OVER (PARTITION BY canvas_id, canvas_variation_id) AS entered,
-    row_number() OVER (PARTITION BY canvas_id, canvas_variation_id, stage ORDER BY first_at, canvas_step_id, detail) AS position
+    row_number() OVER (PARTITION BY canvas_id, canvas_variation_id, stage ORDER BY first_at, is_first DESC, canvas_step_id, detail) AS position
   FROM place
 )
 SELECT

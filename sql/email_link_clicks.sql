@@ -7,7 +7,7 @@
 -- link                what names the link, link_by says which: alias (the marketer's name for it), link_id, url, or label (an RCS button that
 --                     leads to no page).
 -- url                 the page without what is personal: query, fragment and login removed, host in lower case, no slash at the end,
---                     and :id for path segments that are an email address, a UUID or 20 or more letters and digits without a break.
+--                     and :id for path segments that hold an email address or begin with a UUID or with 20 letters and digits in a row.
 --                     Where several pages have one alias, the first in the order of the alphabet; urls says how many.
 -- clicks              human_clicks + bot_clicks. Bots are told apart only where the customer turned the filter on; else every click is human.
 -- people, human_people   distinct persons after all merges, of all clicks and of the human ones. One whose user is [REDACTED] counts by
@@ -54,7 +54,7 @@ click AS (
     lower(regexp_replace(regexp_replace(page, '^([a-zA-Z]+://)?([^/]*@)?([^/]*).*$', '\1\3'), '^$', ''))
     || regexp_replace(
       regexp_replace(page, '^([a-zA-Z]+://)?[^/]*', ''),
-      '/(?:[^/]*(?:@|%40)[^/]*|[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}|[0-9A-Za-z]{20,})(?:$|(/))', '/:id\1', 'g'
+      '/(?:[^/]*(?:@|%40)|[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}|[0-9A-Za-z]{20,})[^/]*', '/:id', 'g'
     ) AS clean_url
   FROM users_merged m
   RIGHT JOIN clean c ON m.user_id = c.user_id

@@ -11,8 +11,8 @@
 -- delivery_rate, unsubscribe_rate, complaint_rate   over messages.
 -- human_open_rate, human_click_rate   over delivered messages; null in channels that report no deliveries.
 --
--- Traps: campaigns choose their hours: compare hours within a campaign before comparing them across. In the hour that the clock is turned back
--- over, the first of the two is meant. Filter on campaign_id or canvas_id to choose messages; it does not prune files.
+-- Traps: campaigns choose their hours: compare hours within a campaign before comparing them across. Filter on campaign_id or canvas_id to
+-- choose messages; it does not prune files.
 WITH
 -- All time zones of today are whole quarters of an hour from UTC, so the zones need looking up only once per quarter.
 quarter AS (
