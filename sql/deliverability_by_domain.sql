@@ -40,19 +40,25 @@ raw AS (
   UNION ALL
   SELECT 'retry', time, email_address, NULL, NULL FROM users_messages_email_retry
 ),
--- Narrow first: a day holds few combinations of these.
+-- Narrow first: a day holds few combinations of these, and only they need taking apart.
 tally AS (
   SELECT
     CAST(time AS DATE) AS event_date,
     lower(coalesce(nullif(split_part(email_address, '@', 2), ''), nullif(nullif(domain, '[REDACTED]'), ''))) AS recipient_domain,
     stage,
-    coalesce(
-      regexp_match(answer, '(?:^|[^0-9.])([245]\.[0-9]{1,3}\.[0-9]{1,3})(?:\.?[^0-9.]|\.?$)')[1],
-      regexp_match(answer, '(?:^|[^0-9.])([245][0-9]{2})(?:[^0-9.]|$)')[1]
-    ) AS code,
+    answer,
     count(*) AS events
   FROM raw
   GROUP BY 1, 2, 3, 4
+),
+coded AS (
+  SELECT
+    event_date, recipient_domain, stage, events,
+    coalesce(
+      regexp_match(answer, '(?:^|[^0-9.])([245]\.[0-9]{1,3}\.[0-9]{1,3})(?:\.?[^0-9.]|\.?$)')[1],
+      regexp_match(answer, '(?:^|[^0-9.])([245][0-9]{2})(?:[^0-9.]|$)')[1]
+    ) AS code
+  FROM tally
 ),
 -- Bounces and drops of one code are one reason.
 by_code AS (
@@ -76,7 +82,7 @@ by_code AS (
     sum(CASE WHEN stage = 'spam' THEN events ELSE 0 END) AS spam_reports,
     sum(CASE WHEN stage = 'abort' THEN events ELSE 0 END) AS aborts,
     sum(CASE WHEN stage = 'retry' THEN events ELSE 0 END) AS retries
-  FROM tally
+  FROM coded
   GROUP BY 1, 2, 3, 4
 ),
 domain_day AS (

@@ -17,8 +17,8 @@
 --                     to six decimals. Both null for the control itself, without one, and where nobody or everybody converted.
 --
 -- Traps: with less than some ten converted in either group the p_value means little; with many variations some look good by chance. People drawn into
--- several variations count in each. A conversion counts whether or not it came after the exposure. Filters on experiment_id leave out
--- no files: filter all_events first if that matters.
+-- several variations count in each. A conversion counts whether or not it came after the exposure. A filter on experiment_id leaves out row
+-- groups, not days.
 WITH
 raw AS (
   SELECT 'campaign' AS kind, campaign_id AS experiment_id, campaign_name AS experiment_name, message_variation_id AS variation_id,
@@ -51,13 +51,13 @@ event AS (
   FROM users_merged m
   RIGHT JOIN raw r ON m.user_id = r.user_id
 ),
--- Conversions without a variation are few, and mostly none.
+-- Conversions without a variation are few, and mostly none. Kind and experiment are carried along so that filters on them reach here, too.
 found AS (
-  SELECT c.id, min(e.variation_id) AS variation_id
+  SELECT c.kind, c.experiment_id, c.id, min(e.variation_id) AS variation_id
   FROM event c
   JOIN event e ON e.person = c.person AND e.kind = c.kind AND e.experiment_id = c.experiment_id
   WHERE c.goal IS NOT NULL AND c.variation_id IS NULL AND e.exposure = 1
-  GROUP BY c.id
+  GROUP BY c.kind, c.experiment_id, c.id
   HAVING min(e.variation_id) = max(e.variation_id)
 ),
 per_person AS (
@@ -76,7 +76,7 @@ per_person AS (
     count(*) FILTER (WHERE e.goal = 2) AS conversions_c,
     count(*) FILTER (WHERE e.goal = 3) AS conversions_d
   FROM found f
-  RIGHT JOIN event e ON f.id = e.id
+  RIGHT JOIN event e ON f.id = e.id AND f.kind = e.kind AND f.experiment_id = e.experiment_id
   GROUP BY 1, 2, 3, 4
 ),
 variation AS (
