@@ -33,8 +33,8 @@ quarter AS (
   FROM (SELECT *, to_unixtime(sent_at) / 900 * 900 AS quarter FROM dispatch_lifecycle WHERE sent_at IS NOT NULL)
   GROUP BY channel, source, campaign_id, canvas_id, timezone, quarter
 ),
--- A time of day with a zone's name behind it reads as local time. Reading the UTC time so is wrong by the zone's offset, which tells the offset, but
--- for the hours around a change of the clock: `guess`.
+-- A time of day with a zone's name behind it reads as local time. Reading the UTC time so is wrong by the zone's offset, which tells the
+-- offset, but for the hours around a change of the clock: `guess`.
 guessed AS (
   SELECT
     *,
@@ -44,8 +44,8 @@ guessed AS (
     ) AS guess
   FROM quarter
 ),
--- Reading the guess shows what it is off by. Where it cannot be read, the hour before or after it must be the right one, or else it is an hour that comes
--- twice.
+-- Reading the guess shows what it is off by. Where it cannot be read, the hour before or after it must be the right one, or else it is an
+-- hour that comes twice.
 checked AS (
   SELECT
     *,
@@ -89,7 +89,24 @@ hour AS (
   GROUP BY channel, source, campaign_id, canvas_id, (local_time / 86400 + 3) % 7 + 1, local_time % 86400 / 3600
 )
 SELECT
-  *,
+  channel,
+  source,
+  campaign_id,
+  campaign_name,
+  canvas_id,
+  canvas_name,
+  local_weekday,
+  local_hour,
+  messages,
+  delivered,
+  failed,
+  opened,
+  human_opened,
+  clicked,
+  human_clicked,
+  replied,
+  unsubscribed,
+  complained,
   CAST(delivered AS DOUBLE) / messages AS delivery_rate,
   CAST(human_opened AS DOUBLE) / nullif(delivered, 0) AS human_open_rate,
   CAST(human_clicked AS DOUBLE) / nullif(delivered, 0) AS human_click_rate,

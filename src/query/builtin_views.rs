@@ -2,14 +2,27 @@
 
 /// Each file's name and text.
 pub const FILES: &[(&str, &str)] = &[
+    ("bounce_reasons.sql", include_str!("../../sql/bounce_reasons.sql")),
     ("campaign_daily.sql", include_str!("../../sql/campaign_daily.sql")),
+    ("canvas_funnel.sql", include_str!("../../sql/canvas_funnel.sql")),
+    ("canvas_journey.sql", include_str!("../../sql/canvas_journey.sql")),
+    ("canvas_step_daily.sql", include_str!("../../sql/canvas_step_daily.sql")),
+    ("conversions.sql", include_str!("../../sql/conversions.sql")),
+    ("deliverability_by_domain.sql", include_str!("../../sql/deliverability_by_domain.sql")),
+    ("deliverability_by_sender.sql", include_str!("../../sql/deliverability_by_sender.sql")),
     ("dispatch_lifecycle.sql", include_str!("../../sql/dispatch_lifecycle.sql")),
+    ("dispatch_summary.sql", include_str!("../../sql/dispatch_summary.sql")),
     ("email_lifecycle.sql", include_str!("../../sql/email_lifecycle.sql")),
+    ("email_link_clicks.sql", include_str!("../../sql/email_link_clicks.sql")),
     ("events.sql", include_str!("../../sql/events.sql")),
     ("push_lifecycle.sql", include_str!("../../sql/push_lifecycle.sql")),
+    ("send_time_performance.sql", include_str!("../../sql/send_time_performance.sql")),
+    ("sms_errors.sql", include_str!("../../sql/sms_errors.sql")),
     ("sms_lifecycle.sql", include_str!("../../sql/sms_lifecycle.sql")),
+    ("time_to_engage.sql", include_str!("../../sql/time_to_engage.sql")),
     ("users_identity.sql", include_str!("../../sql/users_identity.sql")),
     ("users_merged.sql", include_str!("../../sql/users_merged.sql")),
+    ("variation_comparison.sql", include_str!("../../sql/variation_comparison.sql")),
     ("whatsapp_lifecycle.sql", include_str!("../../sql/whatsapp_lifecycle.sql")),
 ];
 
