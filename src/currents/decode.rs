@@ -58,7 +58,7 @@ pub struct Decoded {
 pub fn decode(file: &SourceFile, bytes: &[u8], limits: &Limits, schemas: &SchemaCache) -> Result<Decoded, Damage> {
     let bytes = inflate::unpack(file.compression, bytes, limits)?;
     match file.format {
-        Format::Avro => avro::decode(file, &bytes, limits, schemas, &mut avro::Mark::default(), usize::MAX),
+        Format::Avro => avro::decode(file, &bytes, limits, schemas, &mut avro::Mark::default(), usize::MAX, false),
         Format::Json => json::decode(file, &bytes, limits),
     }
 }
@@ -66,6 +66,8 @@ pub fn decode(file: &SourceFile, bytes: &[u8], limits: &Limits, schemas: &Schema
 /// A file decoded piece by piece, so that a large one is never in memory as columns all at once. Nothing of a damaged
 /// file may load, so all of it is decoded before the first piece is given; that one is kept, the others are decoded
 /// again. JSON comes in one piece: what a column's type is, its last record may decide.
+///
+/// Text that repeats may come as `Dictionary<Int32, Utf8>`.
 pub struct Pieces<'a> {
     file: &'a SourceFile,
     limits: &'a Limits,
@@ -89,7 +91,7 @@ impl<'a> Pieces<'a> {
         let bytes = inflate::unpack(file.compression, bytes, limits)?;
         let mut mark = avro::Mark::default();
         let first = match file.format {
-            Format::Avro => avro::decode(file, &bytes, limits, schemas, &mut mark, piece)?,
+            Format::Avro => avro::decode(file, &bytes, limits, schemas, &mut mark, piece, true)?,
             Format::Json => {
                 mark.done = true;
                 json::decode(file, &bytes, limits)?
@@ -97,7 +99,7 @@ impl<'a> Pieces<'a> {
         };
         let mut ahead = mark;
         while !ahead.done {
-            avro::decode(file, &bytes, limits, schemas, &mut ahead, piece)?;
+            avro::decode(file, &bytes, limits, schemas, &mut ahead, piece, true)?;
         }
         Ok(Pieces { file, limits, schemas, bytes, piece, first: Some(first), mark })
     }
@@ -110,7 +112,7 @@ impl<'a> Pieces<'a> {
         if self.mark.done {
             return Ok(None);
         }
-        avro::decode(self.file, &self.bytes, self.limits, self.schemas, &mut self.mark, self.piece).map(Some)
+        avro::decode(self.file, &self.bytes, self.limits, self.schemas, &mut self.mark, self.piece, true).map(Some)
     }
 }
 

@@ -5,6 +5,7 @@
 //! Nothing a file holds can make it panic, hang or allocate beyond its [`Limits`].
 
 mod avro;
+mod coded_text;
 mod damage;
 mod decode;
 mod event_type;

@@ -28,6 +28,10 @@ impl Bits {
         }
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
     pub(super) fn finish(mut self) -> BooleanBuffer {
         if self.len & 63 != 0 {
             self.words.push(self.current.to_le());
@@ -95,6 +99,13 @@ impl TextColumn {
 
     pub(super) fn len(&self) -> usize {
         self.offsets.len().saturating_sub(1)
+    }
+
+    /// The bytes of a value.
+    #[inline]
+    pub(super) fn get(&self, value: usize) -> Option<&[u8]> {
+        let (from, to) = (*self.offsets.get(value)?, *self.offsets.get(value + 1)?);
+        self.data.get(from as usize..to as usize)
     }
 
     pub(super) fn finish(self) -> Result<StringArray, NotUtf8> {

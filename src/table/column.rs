@@ -80,6 +80,7 @@ impl ColumnType {
     pub fn for_decoded(decoded: &DataType) -> Option<ColumnType> {
         Some(match decoded {
             DataType::Utf8 => ColumnType::String,
+            coded if *coded == coded_text() => ColumnType::String,
             DataType::Int32 | DataType::Int64 => ColumnType::Long,
             DataType::Float32 | DataType::Float64 => ColumnType::Double,
             DataType::Boolean => ColumnType::Boolean,
@@ -94,6 +95,11 @@ impl ColumnType {
     pub fn for_stored(stored: &DataType) -> Option<ColumnType> {
         ColumnType::for_decoded(stored)
     }
+}
+
+/// Text as a dictionary: what decoded and conformed batches may have where a table has text.
+pub fn coded_text() -> DataType {
+    DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
 }
 
 /// Microseconds since 1970, UTC.

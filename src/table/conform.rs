@@ -1,14 +1,14 @@
 //! Turns what a file held into what the table stores: columns by name, types as the table has them, everything
 //! else in `_extra`. Nothing is dropped: a value that does not fit its column is kept in `_extra` under its name.
 
-use super::column::ColumnType;
+use super::column::{ColumnType, coded_text};
 use super::convert::{Converted, convert};
 use super::extra::ExtraText;
 use super::schema::{EXTRA, ID, NewColumn, SOURCE_FILE, SOURCE_ROW, TableSchema};
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, DictionaryArray, Int32Array, Int64Array, RecordBatch, StringArray,
 };
-use arrow::compute::filter;
+use arrow::compute::{cast, filter};
 use arrow::datatypes::{DataType, Field, Int32Type, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use std::collections::{BTreeMap, HashMap};
@@ -97,13 +97,17 @@ impl Fit {
         let mut fields: Vec<Arc<Field>> = Vec::with_capacity(taken.len() + 3);
         for (position, number) in taken {
             let column = schema.columns().get(position).zip(schema.arrow().fields().get(position));
-            if let (Some(((_, kind), field)), Some(place)) = (column, places.get_mut(number)) {
+            if let (Some(((name, kind), field)), Some(place)) = (column, places.get_mut(number)) {
                 *place = Some((fields.len(), *kind));
-                fields.push(field.clone());
+                // Ids are looked at one by one: they are plain text.
+                let keeps =
+                    *kind == ColumnType::String && name != ID && decoded.field(number).data_type() == &coded_text();
+                fields.push(if keeps { coded(field) } else { field.clone() });
             }
         }
         fields.push(Arc::new(Field::new(EXTRA, DataType::Utf8, true)));
-        fields.push(Arc::new(Field::new(SOURCE_FILE, key_of_source(), true)));
+        // A key is long, and the same for many rows.
+        fields.push(Arc::new(Field::new(SOURCE_FILE, coded_text(), true)));
         fields.push(Arc::new(Field::new(SOURCE_ROW, DataType::Int64, true)));
         Fit { decoded: decoded.clone(), places, arrow: Arc::new(Schema::new(fields)) }
     }
@@ -120,6 +124,16 @@ impl Fit {
         let mut misfits = BTreeMap::new();
         let mut extra = ExtraText::new(rows);
         for ((field, array), place) in self.decoded.fields().iter().zip(batch.columns()).zip(&self.places) {
+            let slot = place.and_then(|(at, kind)| Some((arrays.get_mut(at)?, self.arrow.fields().get(at)?, kind)));
+            if let Some((slot @ None, column, _)) = slot
+                && array.data_type() == &coded_text()
+                && column.data_type() == &coded_text()
+            {
+                *slot = Some(array.clone());
+                continue;
+            }
+            let plain = (array.data_type() == &coded_text()).then(|| cast(array, &DataType::Utf8)).transpose()?;
+            let array = plain.as_ref().unwrap_or(array);
             let slot = place.and_then(|(at, kind)| Some((arrays.get_mut(at)?, self.arrow.fields().get(at)?, kind)));
             let Some((slot, column, kind)) = slot else {
                 extra.add_all(field.name(), array, is_json(field));
@@ -167,9 +181,8 @@ impl Fit {
     }
 }
 
-/// The type of `_source_file` in a conformed batch: a key is long and the same for many rows.
-fn key_of_source() -> DataType {
-    DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
+fn coded(field: &Field) -> Arc<Field> {
+    Arc::new(field.clone().with_data_type(coded_text()))
 }
 
 fn sources(runs: &[Run<'_>]) -> Result<ArrayRef, ArrowError> {
@@ -194,8 +207,8 @@ pub fn align(schema: &TableSchema, batch: &RecordBatch) -> Result<Vec<Option<Arr
         let Some(array) = numbers.get(field.name().as_str()).and_then(|at| batch.columns().get(*at)) else {
             return Ok(None);
         };
-        let fits = array.data_type() == field.data_type() || array.data_type() == &key_of_source();
-        Ok(Some(if fits { array.clone() } else { arrow::compute::cast(array, field.data_type())? }))
+        let fits = array.data_type() == field.data_type() || array.data_type() == &coded_text();
+        Ok(Some(if fits { array.clone() } else { cast(array, field.data_type())? }))
     };
     schema.arrow().fields().iter().map(column).collect()
 }

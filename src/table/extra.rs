@@ -125,6 +125,12 @@ pub fn value_text(out: &mut String, array: &ArrayRef, row: usize, json: bool) {
             out.push(']');
             return;
         }
+        DataType::Dictionary(_, _) => {
+            if let Ok(plain) = arrow::compute::cast(&array.slice(row, 1), &DataType::Utf8) {
+                value_text(out, &plain, 0, json);
+            }
+            return;
+        }
         other => Value::from(format!("(a value of type {other})")),
     };
     let _ = write!(out, "{value}");

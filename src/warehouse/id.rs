@@ -33,8 +33,8 @@ fn eight_digits(text: u64) -> Option<u32> {
     // Letters have the bit 0x40 and count from 1, digits do not and count from 0.
     let values = (text & (0x0f * EACH)) + (text >> 6 & EACH) * 9;
     let letters = (values + 0x06 * EACH) >> 4 & EACH;
-    // Written out again they must be what was read.
-    if values + 0x30 * EACH + letters * 0x27 != text {
+    // No value above 15, and written out again they must be what was read.
+    if values & (0xf0 * EACH) != 0 || values + 0x30 * EACH + letters * 0x27 != text {
         return None;
     }
     let pairs = (values | values >> 4) & 0x00ff_00ff_00ff_00ff;

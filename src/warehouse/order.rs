@@ -8,7 +8,8 @@
 use super::pages::RowAt;
 use crate::table::TIME;
 use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::TimestampMicrosecondType;
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, TimestampMicrosecondType};
 use chrono::NaiveDate;
 
 const DAY: i64 = 86_400_000_000;
@@ -71,7 +72,8 @@ pub fn in_order(batches: &[Selected], queue_date: NaiveDate) -> (Vec<RowAt>, usi
     for (number, selected) in batches.iter().enumerate() {
         let batch = &selected.batch;
         let times = batch.column_by_name(TIME).and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
-        let users = batch.column_by_name("user_id").and_then(|c| c.as_string_opt::<i32>());
+        let users = batch.column_by_name("user_id").and_then(|c| cast(c, &DataType::Utf8).ok());
+        let users = users.as_ref().and_then(|c| c.as_string_opt::<i32>());
         for at in selected.numbers() {
             let row = at as usize;
             let time = times.filter(|t| t.is_valid(row)).map_or(i64::MAX, |t| t.value(row));

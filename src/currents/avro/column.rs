@@ -2,6 +2,7 @@
 //! value, one `match` per value, nothing looked up by name.
 
 use super::super::Limits;
+use super::super::coded_text::CodedText;
 use super::super::text_column::{Bits, ListColumn, NotUtf8, TextColumn};
 use super::as_json::AsJson;
 use super::cursor::{Cursor, Fault};
@@ -42,6 +43,7 @@ enum Values {
     Float32(Vec<f32>),
     Float64(Vec<f64>),
     Text(TextColumn),
+    Coded(CodedText),
     Enum(TextColumn, Arc<[String]>),
     List(ListColumn, Option<Branches>),
     Json(TextColumn, usize),
@@ -58,8 +60,10 @@ pub(super) struct Column {
 }
 
 impl Column {
-    pub(super) fn new(plan: &ColumnPlan) -> Column {
+    /// `coded`: text that repeats may be kept as a dictionary.
+    pub(super) fn new(plan: &ColumnPlan, coded: bool) -> Column {
         let values = match &plan.read {
+            Read::Text if coded && plan.is_coded() => Values::Coded(CodedText::default()),
             Read::Boolean => Values::Boolean(Bits::default()),
             Read::Int32 => Values::Int32(Vec::new()),
             Read::Int64 => Values::Int64(Vec::new()),
@@ -83,8 +87,19 @@ impl Column {
             Values::Float32(values) => values.reserve(rows),
             Values::Float64(values) => values.reserve(rows),
             Values::Text(text) | Values::Enum(text, _) | Values::Json(text, _) => text.reserve(rows),
+            Values::Coded(text) => text.reserve(rows),
             Values::Boolean(_) | Values::List(..) | Values::Null => {}
         }
+    }
+
+    /// Whether it is a dictionary.
+    pub(super) fn is_coded(&self) -> bool {
+        matches!(self.values, Values::Coded(_))
+    }
+
+    /// Whether it is a dictionary that is not worth it.
+    pub(super) fn hardly_repeats(&self) -> bool {
+        matches!(&self.values, Values::Coded(text) if text.hardly_repeats())
     }
 
     /// Reads the next value.
@@ -99,6 +114,7 @@ impl Column {
         }
         match &mut self.values {
             Values::Text(text) => Ok(text.push(cursor.bytes()?)?),
+            Values::Coded(text) => Ok(text.push(cursor.bytes()?)?),
             Values::Boolean(bits) => {
                 bits.push(cursor.boolean()?);
                 Ok(())
@@ -145,6 +161,7 @@ impl Column {
     fn push_null(&mut self) -> Result<(), Fault> {
         match &mut self.values {
             Values::Text(text) | Values::Enum(text, _) | Values::Json(text, _) => text.close()?,
+            Values::Coded(text) => text.push_null(),
             Values::Boolean(bits) => bits.push(false),
             Values::Int32(values) => values.push(0),
             Values::Int64(values) => values.push(0),
@@ -164,6 +181,12 @@ impl Column {
                 list.valid = valid;
             }
             return list.finish();
+        }
+        if let Values::Coded(mut text) = values {
+            if nullable {
+                text.valid = valid;
+            }
+            return text.finish();
         }
         if let Values::Text(mut text) | Values::Enum(mut text, _) | Values::Json(mut text, _) = values {
             if nullable {
@@ -185,9 +208,15 @@ impl Column {
             (Values::Int64(values), _) => Arc::new(Int64Array::new(values.into(), nulls)),
             (Values::Float32(values), _) => Arc::new(Float32Array::new(values.into(), nulls)),
             (Values::Float64(values), _) => Arc::new(Float64Array::new(values.into(), nulls)),
-            (Values::Null | Values::Text(_) | Values::Enum(..) | Values::Json(..) | Values::List(..), _) => {
-                Arc::new(StringArray::new_null(rows))
-            }
+            (
+                Values::Null
+                | Values::Text(_)
+                | Values::Coded(_)
+                | Values::Enum(..)
+                | Values::Json(..)
+                | Values::List(..),
+                _,
+            ) => Arc::new(StringArray::new_null(rows)),
         })
     }
 }

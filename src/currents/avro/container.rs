@@ -82,6 +82,16 @@ impl<'a> Container<'a> {
         self.cursor.left() == 0
     }
 
+    /// How many records the next `bytes` hold, if all blocks are as the next one says it is. A guess: nothing of it was
+    /// checked.
+    pub(super) fn expected(&self, bytes: usize) -> usize {
+        let mut ahead = self.cursor;
+        let Ok((count, size)) = ahead.long().and_then(|count| Ok((count, ahead.long()?))) else { return 0 };
+        let (Ok(count), Ok(size)) = (usize::try_from(count), usize::try_from(size)) else { return 0 };
+        let blocks = self.cursor.left().min(bytes) / size.max(1);
+        count.saturating_mul(blocks.max(1))
+    }
+
     /// The next block, or `None` exactly at the end of the file.
     pub(super) fn next_block(&mut self) -> Result<Option<Block<'a>>, Damage> {
         if self.cursor.left() == 0 {

@@ -30,7 +30,13 @@ pub(super) struct Mark {
     pub(super) done: bool,
 }
 
-/// Decodes blocks from the mark on until they hold `piece` bytes unpacked, at least one, and moves the mark.
+/// Records from where on text that repeats is worth a dictionary.
+const MANY: usize = 256;
+/// Room is made for no more records than this before they are seen.
+const MOST_EXPECTED: usize = 1 << 16;
+
+/// Decodes blocks from the mark on until they hold `piece` bytes unpacked, at least one, and moves the mark. `may_code`:
+/// text that repeats may come as a dictionary.
 pub(super) fn decode(
     file: &SourceFile,
     bytes: &[u8],
@@ -38,13 +44,15 @@ pub(super) fn decode(
     schemas: &SchemaCache,
     mark: &mut Mark,
     piece: usize,
+    may_code: bool,
 ) -> Result<Decoded, Damage> {
     let (mut container, plan) = open(bytes, limits, schemas)?;
     let event_type = event_type(file, &plan)?;
     if let Some(position) = mark.block {
         container.go_on(position);
     }
-    let mut rows = Rows::new(&plan, limits, mark.records);
+    let expected = container.expected(piece).min(MOST_EXPECTED);
+    let mut rows = Rows::new(&plan, limits, mark.records, may_code && expected >= MANY);
     let mut scratch = Vec::new();
     let mut taken = 0usize;
     while taken < piece {
@@ -64,6 +72,9 @@ pub(super) fn decode(
         if mark.unpacked.saturating_add(taken) > limits.file_bytes {
             let detail = format!("the file unpacks to more than {} bytes", limits.file_bytes);
             return Err(Damage::new(Reason::LimitExceeded, detail));
+        }
+        if taken == data.len() {
+            rows.expect(expected.min(data.len()));
         }
         rows.block(&block, data)?;
     }

@@ -1,11 +1,13 @@
 //! A schema compiled to columns, once, and kept: most files are tiny, and their schema text is most of them.
 
+use super::super::coded_text::coded_type;
 use super::super::decode::json_metadata;
 use super::super::text_column::list_type;
 use super::super::{EventType, Limits, Reason};
 use super::schema::{Node, Schema};
 use arrow::datatypes::{DataType, Field, SchemaRef, TimeUnit};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -40,6 +42,15 @@ pub(super) struct ColumnPlan {
     pub(super) name: String,
     pub(super) read: Read,
     pub(super) union: Option<Branches>,
+    /// Whether values of an earlier file hardly repeated: then it is read as plain text.
+    pub(super) plain: AtomicBool,
+}
+
+impl ColumnPlan {
+    /// Whether it is read as coded text, see [`super::super::coded_text`].
+    pub(super) fn is_coded(&self) -> bool {
+        self.read == Read::Text && !self.plain.load(Ordering::Relaxed)
+    }
 }
 
 /// Everything that can be known before the first row.
@@ -56,6 +67,8 @@ pub(super) struct Plan {
     /// Bytes a row takes in memory before any text.
     pub(super) row_bytes: usize,
     text: Box<[u8]>,
+    /// The schemas of batches with some columns coded, by which they are.
+    coded: RwLock<Vec<(Vec<bool>, SchemaRef)>>,
 }
 
 impl Plan {
@@ -69,7 +82,9 @@ impl Plan {
             let arrow = Field::new(&field.name, data_type, true);
             let json = matches!(read, Read::Json(_) | Read::Null);
             fields.push(if json { arrow.with_metadata(json_metadata()) } else { arrow });
-            columns.push(ColumnPlan { name: field.name.clone(), read, union });
+            // Ids are different in every row.
+            let plain = AtomicBool::new(matches!(field.name.as_str(), "id" | "user_id"));
+            columns.push(ColumnPlan { name: field.name.clone(), read, union, plain });
             least = least.saturating_add(schema.least.get(field.node).copied().unwrap_or(0));
             row_bytes += width;
         }
@@ -82,8 +97,30 @@ impl Plan {
             least,
             row_bytes,
             text: text.into(),
+            coded: RwLock::default(),
             schema,
         })
+    }
+
+    /// The schema of a batch whose columns are coded where `coded` says so. The same one each time: what is worked out
+    /// for a schema is found again by it.
+    pub(super) fn arrow(&self, coded: &[bool]) -> SchemaRef {
+        if !coded.contains(&true) {
+            return self.arrow.clone();
+        }
+        let known = |all: &Vec<(Vec<bool>, SchemaRef)>| all.iter().find(|(of, _)| of == coded).map(|(_, s)| s.clone());
+        if let Some(schema) = known(&self.coded.read().unwrap_or_else(PoisonError::into_inner)) {
+            return schema;
+        }
+        let fields = self.arrow.fields().iter().zip(coded).map(|(field, coded)| match coded {
+            true => Arc::new(field.as_ref().clone().with_data_type(coded_type())),
+            false => field.clone(),
+        });
+        let schema = Arc::new(arrow::datatypes::Schema::new(fields.collect::<Vec<_>>()));
+        let mut all = self.coded.write().unwrap_or_else(PoisonError::into_inner);
+        // Columns only ever turn plain, so there are no more of these than columns, and two are usual.
+        all.push((coded.to_vec(), schema.clone()));
+        schema
     }
 }
 

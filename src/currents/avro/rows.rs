@@ -7,6 +7,7 @@ use super::container::Block;
 use super::cursor::{Cursor, Fault};
 use super::plan::{Plan, Read};
 use arrow::array::{RecordBatch, RecordBatchOptions};
+use std::sync::atomic::Ordering;
 
 /// The records of one file, or of a piece of it, so far.
 pub(super) struct Rows<'a> {
@@ -22,13 +23,13 @@ pub(super) struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    /// Rows that come after `before` others of the same file.
-    pub(super) fn new(plan: &'a Plan, limits: &'a Limits, before: u64) -> Rows<'a> {
+    /// Rows that come after `before` others of the same file. `coded`: text that repeats may be kept as a dictionary.
+    pub(super) fn new(plan: &'a Plan, limits: &'a Limits, before: u64, coded: bool) -> Rows<'a> {
         let budget = Budget { left: limits.column_bytes };
         Rows {
             plan,
             context: Context { schema: &plan.schema, limits, budget },
-            columns: plan.columns.iter().map(Column::new).collect(),
+            columns: plan.columns.iter().map(|column| Column::new(column, coded)).collect(),
             before,
             records: before,
             reads: plan.columns.iter().any(|column| column.union.is_some() || column.read != Read::Null),
@@ -38,6 +39,13 @@ impl<'a> Rows<'a> {
     /// The numbers of these records in the file.
     pub(super) fn positions(&self) -> std::ops::Range<u64> {
         self.before..self.records
+    }
+
+    /// Makes room for about so many records.
+    pub(super) fn expect(&mut self, records: usize) {
+        if self.reads {
+            self.columns.iter_mut().for_each(|column| column.reserve(records));
+        }
     }
 
     /// Reads a block's records; they must use up its bytes exactly.
@@ -99,8 +107,15 @@ impl<'a> Rows<'a> {
     pub(super) fn finish(self) -> Result<RecordBatch, Damage> {
         let before = self.before;
         let rows = usize::try_from(self.records - before).unwrap_or(usize::MAX);
+        let coded: Vec<bool> = self.columns.iter().map(Column::is_coded).collect();
+        for (column, plan) in self.columns.iter().zip(&self.plan.columns) {
+            if column.hardly_repeats() {
+                plan.plain.store(true, Ordering::Relaxed);
+            }
+        }
+        let schema = self.plan.arrow(&coded);
         let mut arrays = Vec::with_capacity(self.columns.len());
-        for (column, field) in self.columns.into_iter().zip(self.plan.arrow.fields()) {
+        for (column, field) in self.columns.into_iter().zip(schema.fields()) {
             arrays.push(column.finish(rows, field.data_type()).map_err(|NotUtf8(row)| {
                 let row = before.saturating_add(u64::try_from(row).unwrap_or(u64::MAX));
                 let what = format!("record {row}, field `{}`: {}", field.name(), Fault::Utf8.text());
@@ -108,7 +123,7 @@ impl<'a> Rows<'a> {
             })?);
         }
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
-        RecordBatch::try_new_with_options(self.plan.arrow.clone(), arrays, &options)
+        RecordBatch::try_new_with_options(schema, arrays, &options)
             .map_err(|_| Damage::new(Reason::BadRecord, "the columns do not make a batch"))
     }
 }

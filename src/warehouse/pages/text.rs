@@ -17,6 +17,8 @@ use parquet::schema::types::ColumnDescPtr;
 const DICTIONARY_BYTES: usize = 4 << 20;
 /// Bytes of values from where on a page ends before its rows are full.
 const PAGE_BYTES: usize = 1 << 20;
+/// Values that are fetched from memory together.
+const FEW: usize = 16;
 /// The code of a row without a value.
 const ABSENT: u32 = u32::MAX;
 
@@ -78,7 +80,7 @@ pub(super) fn chunks(
 
 /// Gives every row of every batch its code. False: too many values are different.
 fn look_up(sources: &[Option<Source<'_>>], rows: &Rows<'_>, tools: &mut Tools) -> bool {
-    let Tools { texts, codes, .. } = tools;
+    let Tools { texts, codes, own_codes, .. } = tools;
     texts.clear();
     codes.clear();
     let (mut there, mut look_again) = (0usize, SAMPLE);
@@ -89,7 +91,24 @@ fn look_up(sources: &[Option<Source<'_>>], rows: &Rows<'_>, tools: &mut Tools) -
             codes.resize(codes.len() + length, ABSENT);
             continue;
         };
-        for row in 0..*length as u32 {
+        if let Some(keys) = source.keys {
+            // Each of the batch's own values is looked up once, when a row first has it.
+            own_codes.clear();
+            own_codes.resize(source.offsets.len(), ABSENT);
+            for (row, key) in keys.iter().enumerate() {
+                let slot = own_codes.get_mut(*key as usize).filter(|_| source.nulls.is_none_or(|n| n.is_valid(row)));
+                let Some(slot) = slot else {
+                    codes.push(ABSENT);
+                    continue;
+                };
+                if *slot == ABSENT {
+                    *slot = source.get(row as u32).map_or(ABSENT, |text| texts.code(text));
+                }
+                codes.push(*slot);
+                there += 1;
+            }
+        }
+        for row in 0..if source.keys.is_some() { 0 } else { *length as u32 } {
             let Some(text) = source.get(row) else {
                 codes.push(ABSENT);
                 continue;
@@ -202,15 +221,25 @@ fn from_values(
         data.clear();
         present.clear();
         let mut bounds = TextBounds::default();
-        for at in left.iter().take(PAGE_ROWS) {
-            let text = sources.get(at.batch as usize).and_then(|source| source.as_ref()?.get(at.row));
-            present.push(u8::from(text.is_some()));
-            let Some(text) = text else { continue };
-            lengths.push(text.len() as i64);
-            data.extend_from_slice(text);
-            bounds.take(text);
-            if let Some(bloom) = &mut bloom {
-                bloom.insert(text);
+        for few in left.get(..PAGE_ROWS.min(left.len())).unwrap_or_default().chunks(FEW) {
+            // The values lie far apart. Touching several before the first is copied lets the processor fetch them all at
+            // once.
+            let mut values: [Option<&[u8]>; FEW] = [None; FEW];
+            let mut touched = 0;
+            for (value, at) in values.iter_mut().zip(few) {
+                *value = sources.get(at.batch as usize).and_then(|source| source.as_ref()?.get(at.row));
+                touched ^= value.and_then(|text| text.last()).copied().unwrap_or(0);
+            }
+            std::hint::black_box(touched);
+            for value in values.iter().take(few.len()) {
+                present.push(u8::from(value.is_some()));
+                let Some(text) = value else { continue };
+                lengths.push(text.len() as i64);
+                data.extend_from_slice(text);
+                bounds.take(text);
+                if let Some(bloom) = &mut bloom {
+                    bloom.insert(*text);
+                }
             }
             if data.len() >= PAGE_BYTES {
                 break;

@@ -1,0 +1,131 @@
+//! Text that repeats, under construction: each row a number, each value once. Most of Braze's columns are names and ids of
+//! campaigns, Canvases and apps, the same for thousands of rows.
+
+use super::text_column::{Bits, NotUtf8, TextColumn, TooLong};
+use arrow::array::{ArrayRef, DictionaryArray, Int32Array};
+use arrow::datatypes::{DataType, Int32Type};
+use std::sync::Arc;
+
+/// Values remembered by a hash of their ends. One that was forgotten is written again: a dictionary need not be without
+/// repetition, and no look-up ever has a second step.
+const REMEMBERED: usize = 512;
+
+/// See the module.
+pub(super) struct CodedText {
+    keys: Vec<i32>,
+    values: TextColumn,
+    /// For each hash, the code of the last value that had it, plus one.
+    last: Box<[u32; REMEMBERED]>,
+    pub(super) valid: Bits,
+}
+
+impl Default for CodedText {
+    fn default() -> CodedText {
+        let last = Box::new([0; REMEMBERED]);
+        CodedText { keys: Vec::new(), values: TextColumn::default(), last, valid: Bits::default() }
+    }
+}
+
+impl CodedText {
+    /// Room for `rows` more rows.
+    pub(super) fn reserve(&mut self, rows: usize) {
+        self.keys.reserve(rows);
+    }
+
+    #[inline]
+    pub(super) fn push(&mut self, value: &[u8]) -> Result<(), TooLong> {
+        let Some(last) = self.last.get_mut(hash(value)) else { return Ok(()) };
+        let code = last.wrapping_sub(1);
+        if *last == 0 || self.values.get(code as usize) != Some(value) {
+            *last = self.values.len() as u32 + 1;
+            self.values.push(value)?;
+        }
+        self.keys.push(last.wrapping_sub(1) as i32);
+        Ok(())
+    }
+
+    /// The place of a null.
+    pub(super) fn push_null(&mut self) {
+        self.keys.push(0);
+    }
+
+    /// Whether values repeat too little for this to be worth it.
+    pub(super) fn hardly_repeats(&self) -> bool {
+        self.keys.len() >= 64 && self.values.len() * 2 > self.keys.len()
+    }
+
+    /// The error names the row.
+    pub(super) fn finish(self) -> Result<ArrayRef, NotUtf8> {
+        let CodedText { keys, values, valid, .. } = self;
+        if values.len() == 0 {
+            return Ok(arrow::array::new_null_array(&coded_type(), keys.len()));
+        }
+        let values = values.finish().map_err(|NotUtf8(code)| {
+            NotUtf8(keys.iter().position(|key| usize::try_from(*key) == Ok(code)).unwrap_or(0))
+        })?;
+        let nulls = if valid.is_empty() { None } else { valid.finish_nulls() };
+        let keys = Int32Array::new(keys.into(), nulls);
+        DictionaryArray::<Int32Type>::try_new(keys, Arc::new(values))
+            .map(|a| Arc::new(a) as ArrayRef)
+            .map_err(|_| NotUtf8(0))
+    }
+}
+
+/// The arrow type of such a column.
+pub(super) fn coded_type() -> DataType {
+    DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
+}
+
+/// Of both ends and the length: what differs between two ids or names is hardly ever in the middle alone.
+#[inline]
+fn hash(value: &[u8]) -> usize {
+    let ends = match (value.first_chunk::<8>(), value.last_chunk::<8>()) {
+        (Some(first), Some(last)) => u64::from_le_bytes(*first) ^ u64::from_le_bytes(*last).rotate_left(23),
+        _ => value.iter().fold(0, |all, byte| all << 8 | u64::from(*byte)),
+    };
+    ((ends ^ value.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 55) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{Array, AsArray};
+
+    #[test]
+    fn values_come_back_also_when_more_are_different_than_are_remembered() {
+        for distinct in [1, 300, 5_000] {
+            let mut column = CodedText::default();
+            let text = |row: usize| format!("a name in the middle {} of it", row * 7 % distinct);
+            for row in 0..6_000 {
+                column.push(text(row).as_bytes()).unwrap();
+            }
+            assert_eq!(column.hardly_repeats(), distinct == 5_000);
+            let array = column.finish().unwrap();
+            let values = arrow::compute::cast(&array, &DataType::Utf8).unwrap();
+            assert!(values.as_string::<i32>().iter().enumerate().all(|(row, got)| got == Some(&text(row))));
+        }
+    }
+
+    #[test]
+    fn a_null_is_no_value_and_the_first_bad_row_is_named() {
+        let mut column = CodedText::default();
+        for value in [Some("x"), None, Some("")] {
+            column.valid.push(value.is_some());
+            match value {
+                Some(value) => column.push(value.as_bytes()).unwrap(),
+                None => column.push_null(),
+            }
+        }
+        let array = column.finish().unwrap();
+        assert_eq!((array.null_count(), array.is_null(1), array.data_type()), (1, true, &coded_type()));
+        let mut column = CodedText::default();
+        for value in [b"ok".as_slice(), b"ok", b"\xff", b"ok"] {
+            column.push(value).unwrap();
+        }
+        assert_eq!(column.finish().err(), Some(NotUtf8(2)));
+        let mut nothing = CodedText::default();
+        nothing.valid.push(false);
+        nothing.push_null();
+        assert_eq!(nothing.finish().unwrap().null_count(), 1);
+    }
+}
