@@ -4,8 +4,8 @@
 use super::{Bound, Fetched, Listed, Listing, is_before};
 use crate::error::{Error, Result};
 use crate::warehouse::refusal::disk_error;
-use std::fs;
-use std::io::ErrorKind;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read};
 use std::path::{Path as FsPath, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -76,12 +76,20 @@ fn of_file(key: String, meta: &fs::Metadata) -> Listed {
 pub fn read(path: &FsPath, key: &str, most: u64) -> std::io::Result<Fetched> {
     // A file that is being rewritten while it is read gives a mixture: read until two looks agree.
     for _ in 0..5 {
-        if let Some(size) = fs::metadata(path).ok().map(|meta| meta.len()).filter(|size| *size > most) {
-            return Ok(Fetched::TooLarge(size));
-        }
-        let read = fs::metadata(path).and_then(|before| Ok((before, fs::read(path)?, fs::metadata(path)?)));
-        match read {
-            Ok((before, bytes, after)) => {
+        let read = || -> std::io::Result<std::result::Result<_, u64>> {
+            let mut file = File::open(path)?;
+            let before = file.metadata()?;
+            if before.len() > most {
+                return Ok(Err(before.len()));
+            }
+            // A little more than it has, so that its end is seen without asking for more memory.
+            let mut bytes = Vec::with_capacity(usize::try_from(before.len()).unwrap_or(0).saturating_add(32));
+            file.read_to_end(&mut bytes)?;
+            Ok(Ok((before, bytes, fs::metadata(path)?)))
+        };
+        match read() {
+            Ok(Err(size)) => return Ok(Fetched::TooLarge(size)),
+            Ok(Ok((before, bytes, after))) => {
                 let (before, after) = (of_file(key.to_string(), &before), of_file(key.to_string(), &after));
                 if before == after && bytes.len() as u64 == after.size {
                     return Ok(Fetched::Bytes(bytes.into(), after));
