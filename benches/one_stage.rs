@@ -1,0 +1,135 @@
+//! One stage of a load, by itself, over a whole export: `one_stage decode|conform|encode EXPORT REPEAT`.
+//!
+//! The input of the stage is prepared first, then the stage runs REPEAT times, on one thread. Whoever counts
+//! instructions or processor time runs it twice with different REPEAT and subtracts: what is left is the stage's own.
+//! `benches/instructions` and `benches/peers/run --case stages` do that.
+
+use eddyline::currents::{Decoded, Limits, SchemaCache, SourceFile, decode};
+use eddyline::table::{Definitions, TableSchema, conform};
+use eddyline::warehouse::encode::CellWriter;
+use std::collections::{BTreeMap, BTreeSet};
+use std::hint::black_box;
+use std::path::Path;
+use std::time::Instant;
+
+type Date = chrono::NaiveDate;
+type Batch = arrow::record_batch::RecordBatch;
+type Schemas = BTreeMap<String, TableSchema>;
+
+/// A file of the export.
+struct Input {
+    source: SourceFile,
+    bytes: Vec<u8>,
+}
+
+/// A cell to write: its table, its day and its rows.
+struct Cell {
+    schema: TableSchema,
+    day: Date,
+    rows: Vec<Batch>,
+}
+
+fn main() {
+    // `cargo bench` adds an argument of its own.
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
+    let [stage, export, repeat] = arguments.as_slice() else {
+        println!("one_stage decode|conform|encode EXPORT REPEAT, where EXPORT holds `event_type=…` folders");
+        return;
+    };
+    let repeat: u32 = repeat.parse().unwrap();
+    let inputs = inputs(Path::new(export));
+    let definitions = Definitions::builtin().unwrap();
+    let limits = Limits::default();
+    let (events, seconds) = match stage.as_str() {
+        "decode" => timed(repeat, || {
+            // A pass of its own: a schema is parsed once in it.
+            let schemas = SchemaCache::default();
+            inputs.iter().map(|i| black_box(decode(&i.source, &i.bytes, &limits, &schemas).unwrap()).records).sum()
+        }),
+        "conform" => {
+            let (decoded, schemas) = (decoded(&inputs), schemas(&inputs, &definitions));
+            timed(repeat, || {
+                let files = inputs.iter().zip(&decoded);
+                files.map(|(input, decoded)| conformed(input, decoded, &schemas).num_rows() as u64).sum()
+            })
+        }
+        "encode" => {
+            let cells = cells(&inputs, &definitions);
+            timed(repeat, || cells.iter().map(encoded_rows).sum())
+        }
+        other => panic!("there is no stage {other}"),
+    };
+    println!("{{\"stage\":\"{stage}\",\"events\":{events},\"repeat\":{repeat},\"seconds\":{seconds:.6}}}");
+}
+
+/// Runs it so many times: (events of one time, seconds of the last).
+fn timed(repeat: u32, mut stage: impl FnMut() -> u64) -> (u64, f64) {
+    let (mut events, mut seconds) = (0, 0.0);
+    for _ in 0..repeat {
+        let began = Instant::now();
+        events = stage();
+        seconds = began.elapsed().as_secs_f64();
+    }
+    (events, seconds)
+}
+
+/// Every file of the export, in the order of its key.
+fn inputs(root: &Path) -> Vec<Input> {
+    fn walk(folder: &Path, root: &Path, found: &mut Vec<Input>) {
+        let mut entries: Vec<_> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
+        entries.sort();
+        for path in entries {
+            if path.is_dir() {
+                walk(&path, root, found);
+            } else {
+                let key = path.strip_prefix(root).unwrap().to_str().unwrap();
+                let source = SourceFile::from_key(key).unwrap();
+                found.push(Input { source, bytes: std::fs::read(&path).unwrap() });
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(root, root, &mut found);
+    assert!(!found.is_empty(), "{} holds no export", root.display());
+    found
+}
+
+fn decoded(inputs: &[Input]) -> Vec<Decoded> {
+    let (limits, schemas) = (Limits::default(), SchemaCache::default());
+    inputs.iter().map(|i| decode(&i.source, &i.bytes, &limits, &schemas).unwrap()).collect()
+}
+
+fn table_of(input: &Input) -> String {
+    input.source.event_type.as_ref().unwrap().table()
+}
+
+/// Every table's schema.
+fn schemas(inputs: &[Input], definitions: &Definitions) -> Schemas {
+    let tables: BTreeSet<String> = inputs.iter().map(table_of).collect();
+    tables.into_iter().map(|table| (table.clone(), TableSchema::defined(&table, definitions))).collect()
+}
+
+/// A file's rows as its table has them. Generated files hold one event type each.
+fn conformed(input: &Input, decoded: &Decoded, schemas: &Schemas) -> Batch {
+    let [part] = decoded.parts.as_slice() else { panic!("{} holds more than one event type", input.source.key) };
+    conform(&schemas[&table_of(input)], &part.batch, &part.positions, &input.source.key).unwrap().batch
+}
+
+/// The cells a load of the export would write, with duplicates left in.
+fn cells(inputs: &[Input], definitions: &Definitions) -> Vec<Cell> {
+    let schemas = schemas(inputs, definitions);
+    let mut cells: BTreeMap<(String, Date), Cell> = BTreeMap::new();
+    for (input, decoded) in inputs.iter().zip(decoded(inputs)) {
+        let (table, day) = (table_of(input), input.source.queue_hour.unwrap().date);
+        let schema = schemas[&table].clone();
+        let cell = cells.entry((table, day)).or_insert_with(|| Cell { schema, day, rows: Vec::new() });
+        cell.rows.push(conformed(input, &decoded, &schemas));
+    }
+    cells.into_values().collect()
+}
+
+fn encoded_rows(cell: &Cell) -> u64 {
+    let mut writer = CellWriter::new(cell.schema.clone(), cell.day);
+    writer.write_chunk(&cell.rows).unwrap();
+    black_box(writer.finish(&[], 1).unwrap().unwrap()).rows
+}
