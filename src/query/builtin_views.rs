@@ -2,14 +2,22 @@
 
 /// Each file's name and text.
 pub const FILES: &[(&str, &str)] = &[
+    ("banner_engagement.sql", include_str!("../../sql/banner_engagement.sql")),
     ("campaign_daily.sql", include_str!("../../sql/campaign_daily.sql")),
+    ("content_card_engagement.sql", include_str!("../../sql/content_card_engagement.sql")),
     ("dispatch_lifecycle.sql", include_str!("../../sql/dispatch_lifecycle.sql")),
     ("email_lifecycle.sql", include_str!("../../sql/email_lifecycle.sql")),
+    ("email_unique_clicks.sql", include_str!("../../sql/email_unique_clicks.sql")),
+    ("email_unique_opens.sql", include_str!("../../sql/email_unique_opens.sql")),
+    ("engagement_without_send.sql", include_str!("../../sql/engagement_without_send.sql")),
     ("events.sql", include_str!("../../sql/events.sql")),
+    ("in_app_engagement.sql", include_str!("../../sql/in_app_engagement.sql")),
     ("push_lifecycle.sql", include_str!("../../sql/push_lifecycle.sql")),
+    ("rcs_line_lifecycle.sql", include_str!("../../sql/rcs_line_lifecycle.sql")),
     ("sms_lifecycle.sql", include_str!("../../sql/sms_lifecycle.sql")),
     ("users_identity.sql", include_str!("../../sql/users_identity.sql")),
     ("users_merged.sql", include_str!("../../sql/users_merged.sql")),
+    ("webhook_lifecycle.sql", include_str!("../../sql/webhook_lifecycle.sql")),
     ("whatsapp_lifecycle.sql", include_str!("../../sql/whatsapp_lifecycle.sql")),
 ];
 
