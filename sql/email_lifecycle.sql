@@ -30,64 +30,65 @@
 WITH
 -- Stages are numbers because they are compared often: 1 send, 2 delivery, 3 bounce, 4 soft bounce, 5 deferral, 6 open, 7 click, 8 unsubscribe,
 -- 9 spam, 10 abort, 11 retry. Each table has one stage, a literal: a filter on it leaves out whole tables.
+-- is_machine is true or null.
 raw AS (
   SELECT 1 AS stage, id, time, user_id, dispatch_id, message_variation_id, message_variation_name,
     NULL AS canvas_step_message_variation_id, campaign_id, campaign_name, canvas_id, canvas_name, canvas_variation_id,
     canvas_variation_name, canvas_step_id, canvas_step_name, app_group_id, send_id, timezone, email_address, ip_pool, from_domain,
     NULL AS esp, NULL AS sending_ip, NULL AS mailbox_provider, NULL AS reason, NULL AS is_drop,
-    false AS is_machine
+    NULL AS is_machine
   FROM users_messages_email_send
   UNION ALL
   SELECT 2, id, time, user_id, dispatch_id, message_variation_id, message_variation_name, NULL, campaign_id, campaign_name,
     canvas_id, canvas_name, canvas_variation_id, canvas_variation_name, canvas_step_id, canvas_step_name, app_group_id, send_id, timezone,
-    email_address, ip_pool, from_domain, esp, sending_ip, NULL, NULL, NULL, false
+    email_address, ip_pool, from_domain, esp, sending_ip, NULL, NULL, NULL, NULL
   FROM users_messages_email_delivery
   UNION ALL
   SELECT 3, id, time, user_id, dispatch_id, message_variation_id, message_variation_name, NULL, campaign_id, campaign_name,
     canvas_id, canvas_name, canvas_variation_id, canvas_variation_name, canvas_step_id, canvas_step_name, app_group_id, send_id, timezone,
-    email_address, ip_pool, from_domain, esp, sending_ip, NULL, bounce_reason, is_drop, false
+    email_address, ip_pool, from_domain, esp, sending_ip, NULL, bounce_reason, is_drop, NULL
   FROM users_messages_email_bounce
   UNION ALL
   SELECT 4, id, time, user_id, dispatch_id, message_variation_id, message_variation_name, NULL, campaign_id, campaign_name,
     canvas_id, canvas_name, canvas_variation_id, canvas_variation_name, canvas_step_id, canvas_step_name, app_group_id, send_id, timezone,
-    email_address, ip_pool, from_domain, esp, sending_ip, NULL, bounce_reason, NULL, false
+    email_address, ip_pool, from_domain, esp, sending_ip, NULL, bounce_reason, NULL, NULL
   FROM users_messages_email_softbounce
   UNION ALL
   SELECT 5, id, time, user_id, dispatch_id, message_variation_id, message_variation_name, canvas_step_message_variation_id,
     campaign_id, campaign_name, canvas_id, canvas_name, canvas_variation_id, canvas_variation_name, canvas_step_id, canvas_step_name,
-    app_group_id, send_id, timezone, email_address, ip_pool, from_domain, esp, sending_ip, NULL, deferral_reason, NULL, false
+    app_group_id, send_id, timezone, email_address, ip_pool, from_domain, esp, sending_ip, NULL, deferral_reason, NULL, NULL
   FROM users_messages_email_deferral
   UNION ALL
   SELECT 6, id, time, user_id, dispatch_id,
     message_variation_id, message_variation_name, NULL, campaign_id, campaign_name, canvas_id, canvas_name, canvas_variation_id,
     canvas_variation_name, canvas_step_id, canvas_step_name, app_group_id, send_id, timezone, email_address, ip_pool, from_domain, esp,
-    NULL, mailbox_provider, NULL, NULL, machine_open IS NOT NULL
+    NULL, mailbox_provider, NULL, NULL, nullif(machine_open IS NOT NULL, false)
   FROM users_messages_email_open
   UNION ALL
   SELECT 7, id, time, user_id, dispatch_id,
     message_variation_id, message_variation_name, NULL, campaign_id, campaign_name, canvas_id, canvas_name, canvas_variation_id,
     canvas_variation_name, canvas_step_id, canvas_step_name, app_group_id, send_id, timezone, email_address, ip_pool, from_domain, esp,
-    NULL, mailbox_provider, NULL, NULL, coalesce(is_suspected_bot_click, false)
+    NULL, mailbox_provider, NULL, NULL, nullif(is_suspected_bot_click, false)
   FROM users_messages_email_click
   UNION ALL
   SELECT 8, id, time, user_id, dispatch_id, message_variation_id, message_variation_name, NULL, campaign_id, campaign_name,
     canvas_id, canvas_name, canvas_variation_id, canvas_variation_name, canvas_step_id, canvas_step_name, app_group_id, send_id, timezone,
-    email_address, ip_pool, NULL, NULL, NULL, NULL, NULL, NULL, false
+    email_address, ip_pool, NULL, NULL, NULL, NULL, NULL, NULL, NULL
   FROM users_messages_email_unsubscribe
   UNION ALL
   SELECT 9, id, time, user_id, dispatch_id, message_variation_id, message_variation_name, NULL, campaign_id, campaign_name,
     canvas_id, canvas_name, canvas_variation_id, canvas_variation_name, canvas_step_id, canvas_step_name, app_group_id, send_id, timezone,
-    email_address, ip_pool, from_domain, esp, NULL, NULL, NULL, NULL, false
+    email_address, ip_pool, from_domain, esp, NULL, NULL, NULL, NULL, NULL
   FROM users_messages_email_markasspam
   UNION ALL
   SELECT 10, id, time, user_id, dispatch_id, message_variation_id, message_variation_name, canvas_step_message_variation_id,
     campaign_id, campaign_name, canvas_id, canvas_name, canvas_variation_id, canvas_variation_name, canvas_step_id, canvas_step_name,
-    app_group_id, send_id, timezone, email_address, ip_pool, NULL, NULL, NULL, NULL, NULL, NULL, false
+    app_group_id, send_id, timezone, email_address, ip_pool, NULL, NULL, NULL, NULL, NULL, NULL, NULL
   FROM users_messages_email_abort
   UNION ALL
   SELECT 11, id, time, user_id, dispatch_id, message_variation_id, message_variation_name, canvas_step_message_variation_id,
     campaign_id, campaign_name, canvas_id, canvas_name, canvas_variation_id, canvas_variation_name, canvas_step_id, canvas_step_name,
-    app_group_id, send_id, timezone, email_address, ip_pool, NULL, NULL, NULL, NULL, NULL, NULL, false
+    app_group_id, send_id, timezone, email_address, ip_pool, NULL, NULL, NULL, NULL, NULL, NULL, NULL
   FROM users_messages_email_retry
 ),
 clean AS (
@@ -206,10 +207,10 @@ lifecycle AS (
     min(time) FILTER (WHERE stage = 4) AS soft_bounced_at,
     min(time) FILTER (WHERE stage = 5) AS deferred_at,
     min(time) FILTER (WHERE stage = 6) AS opened_at,
-    min(time) FILTER (WHERE stage = 6 AND NOT is_machine) AS first_human_open_at,
+    min(time) FILTER (WHERE stage = 6 AND is_machine IS NULL) AS first_human_open_at,
     min(time) FILTER (WHERE stage = 6 AND is_machine) AS first_machine_open_at,
     min(time) FILTER (WHERE stage = 7) AS clicked_at,
-    min(time) FILTER (WHERE stage = 7 AND NOT is_machine) AS first_human_click_at,
+    min(time) FILTER (WHERE stage = 7 AND is_machine IS NULL) AS first_human_click_at,
     min(time) FILTER (WHERE stage = 7 AND is_machine) AS first_bot_click_at,
     min(time) FILTER (WHERE stage = 8) AS unsubscribed_at,
     min(time) FILTER (WHERE stage = 9) AS spam_at,
@@ -221,10 +222,10 @@ lifecycle AS (
     count(*) FILTER (WHERE stage = 4) AS soft_bounces,
     count(*) FILTER (WHERE stage = 5) AS deferrals,
     count(*) FILTER (WHERE stage = 6) AS opens,
-    count(*) FILTER (WHERE stage = 6 AND NOT is_machine) AS human_opens,
+    count(*) FILTER (WHERE stage = 6 AND is_machine IS NULL) AS human_opens,
     count(*) FILTER (WHERE stage = 6 AND is_machine) AS machine_opens,
     count(*) FILTER (WHERE stage = 7) AS clicks,
-    count(*) FILTER (WHERE stage = 7 AND NOT is_machine) AS human_clicks,
+    count(*) FILTER (WHERE stage = 7 AND is_machine IS NULL) AS human_clicks,
     count(*) FILTER (WHERE stage = 7 AND is_machine) AS bot_clicks,
     count(*) FILTER (WHERE stage = 8) AS unsubscribes,
     count(*) FILTER (WHERE stage = 9) AS spam_reports,
