@@ -28,63 +28,67 @@
 -- Traps: filter on event_date to choose sends; it does not prune files. Two profiles with one address are two rows, while Braze's own
 -- unique opens count addresses. Opens before the send are kept.
 WITH
+-- Stages are numbers because they are compared often: 1 send, 2 delivery, 3 bounce, 4 soft bounce, 5 deferral, 6 open, 7 click, 8 unsubscribe,
+-- 9 spam, 10 abort, 11 retry. Each table has one stage, a literal: a filter on it leaves out whole tables.
+-- is_machine is true or null.
 raw AS (
-  SELECT 'send' AS stage, id, time, user_id, dispatch_id, message_variation_id, message_variation_name,
+  SELECT 1 AS stage, id, time, user_id, dispatch_id, message_variation_id, message_variation_name,
     NULL AS canvas_step_message_variation_id, campaign_id, campaign_name, canvas_id, canvas_name, canvas_variation_id,
     canvas_variation_name, canvas_step_id, canvas_step_name, app_group_id, send_id, timezone, email_address, ip_pool, from_domain,
-    NULL AS esp, NULL AS sending_ip, NULL AS mailbox_provider, NULL AS reason, NULL AS is_drop
+    NULL AS esp, NULL AS sending_ip, NULL AS mailbox_provider, NULL AS reason, NULL AS is_drop,
+    NULL AS is_machine
   FROM users_messages_email_send
   UNION ALL
-  SELECT 'delivery', id, time, user_id, dispatch_id, message_variation_id, message_variation_name, NULL, campaign_id, campaign_name,
+  SELECT 2, id, time, user_id, dispatch_id, message_variation_id, message_variation_name, NULL, campaign_id, campaign_name,
     canvas_id, canvas_name, canvas_variation_id, canvas_variation_name, canvas_step_id, canvas_step_name, app_group_id, send_id, timezone,
-    email_address, ip_pool, from_domain, esp, sending_ip, NULL, NULL, NULL
+    email_address, ip_pool, from_domain, esp, sending_ip, NULL, NULL, NULL, NULL
   FROM users_messages_email_delivery
   UNION ALL
-  SELECT 'bounce', id, time, user_id, dispatch_id, message_variation_id, message_variation_name, NULL, campaign_id, campaign_name,
+  SELECT 3, id, time, user_id, dispatch_id, message_variation_id, message_variation_name, NULL, campaign_id, campaign_name,
     canvas_id, canvas_name, canvas_variation_id, canvas_variation_name, canvas_step_id, canvas_step_name, app_group_id, send_id, timezone,
-    email_address, ip_pool, from_domain, esp, sending_ip, NULL, bounce_reason, is_drop
+    email_address, ip_pool, from_domain, esp, sending_ip, NULL, bounce_reason, is_drop, NULL
   FROM users_messages_email_bounce
   UNION ALL
-  SELECT 'soft_bounce', id, time, user_id, dispatch_id, message_variation_id, message_variation_name, NULL, campaign_id, campaign_name,
+  SELECT 4, id, time, user_id, dispatch_id, message_variation_id, message_variation_name, NULL, campaign_id, campaign_name,
     canvas_id, canvas_name, canvas_variation_id, canvas_variation_name, canvas_step_id, canvas_step_name, app_group_id, send_id, timezone,
-    email_address, ip_pool, from_domain, esp, sending_ip, NULL, bounce_reason, NULL
+    email_address, ip_pool, from_domain, esp, sending_ip, NULL, bounce_reason, NULL, NULL
   FROM users_messages_email_softbounce
   UNION ALL
-  SELECT 'deferral', id, time, user_id, dispatch_id, message_variation_id, message_variation_name, canvas_step_message_variation_id,
+  SELECT 5, id, time, user_id, dispatch_id, message_variation_id, message_variation_name, canvas_step_message_variation_id,
     campaign_id, campaign_name, canvas_id, canvas_name, canvas_variation_id, canvas_variation_name, canvas_step_id, canvas_step_name,
-    app_group_id, send_id, timezone, email_address, ip_pool, from_domain, esp, sending_ip, NULL, deferral_reason, NULL
+    app_group_id, send_id, timezone, email_address, ip_pool, from_domain, esp, sending_ip, NULL, deferral_reason, NULL, NULL
   FROM users_messages_email_deferral
   UNION ALL
-  SELECT CASE WHEN machine_open IS NOT NULL THEN 'machine_open' ELSE 'human_open' END, id, time, user_id, dispatch_id,
+  SELECT 6, id, time, user_id, dispatch_id,
     message_variation_id, message_variation_name, NULL, campaign_id, campaign_name, canvas_id, canvas_name, canvas_variation_id,
     canvas_variation_name, canvas_step_id, canvas_step_name, app_group_id, send_id, timezone, email_address, ip_pool, from_domain, esp,
-    NULL, mailbox_provider, NULL, NULL
+    NULL, mailbox_provider, NULL, NULL, nullif(machine_open IS NOT NULL, false)
   FROM users_messages_email_open
   UNION ALL
-  SELECT CASE WHEN coalesce(is_suspected_bot_click, false) THEN 'bot_click' ELSE 'human_click' END, id, time, user_id, dispatch_id,
+  SELECT 7, id, time, user_id, dispatch_id,
     message_variation_id, message_variation_name, NULL, campaign_id, campaign_name, canvas_id, canvas_name, canvas_variation_id,
     canvas_variation_name, canvas_step_id, canvas_step_name, app_group_id, send_id, timezone, email_address, ip_pool, from_domain, esp,
-    NULL, mailbox_provider, NULL, NULL
+    NULL, mailbox_provider, NULL, NULL, nullif(is_suspected_bot_click, false)
   FROM users_messages_email_click
   UNION ALL
-  SELECT 'unsubscribe', id, time, user_id, dispatch_id, message_variation_id, message_variation_name, NULL, campaign_id, campaign_name,
+  SELECT 8, id, time, user_id, dispatch_id, message_variation_id, message_variation_name, NULL, campaign_id, campaign_name,
     canvas_id, canvas_name, canvas_variation_id, canvas_variation_name, canvas_step_id, canvas_step_name, app_group_id, send_id, timezone,
-    email_address, ip_pool, NULL, NULL, NULL, NULL, NULL, NULL
+    email_address, ip_pool, NULL, NULL, NULL, NULL, NULL, NULL, NULL
   FROM users_messages_email_unsubscribe
   UNION ALL
-  SELECT 'spam', id, time, user_id, dispatch_id, message_variation_id, message_variation_name, NULL, campaign_id, campaign_name,
+  SELECT 9, id, time, user_id, dispatch_id, message_variation_id, message_variation_name, NULL, campaign_id, campaign_name,
     canvas_id, canvas_name, canvas_variation_id, canvas_variation_name, canvas_step_id, canvas_step_name, app_group_id, send_id, timezone,
-    email_address, ip_pool, from_domain, esp, NULL, NULL, NULL, NULL
+    email_address, ip_pool, from_domain, esp, NULL, NULL, NULL, NULL, NULL
   FROM users_messages_email_markasspam
   UNION ALL
-  SELECT 'abort', id, time, user_id, dispatch_id, message_variation_id, message_variation_name, canvas_step_message_variation_id,
+  SELECT 10, id, time, user_id, dispatch_id, message_variation_id, message_variation_name, canvas_step_message_variation_id,
     campaign_id, campaign_name, canvas_id, canvas_name, canvas_variation_id, canvas_variation_name, canvas_step_id, canvas_step_name,
-    app_group_id, send_id, timezone, email_address, ip_pool, NULL, NULL, NULL, NULL, NULL, NULL
+    app_group_id, send_id, timezone, email_address, ip_pool, NULL, NULL, NULL, NULL, NULL, NULL, NULL
   FROM users_messages_email_abort
   UNION ALL
-  SELECT 'retry', id, time, user_id, dispatch_id, message_variation_id, message_variation_name, canvas_step_message_variation_id,
+  SELECT 11, id, time, user_id, dispatch_id, message_variation_id, message_variation_name, canvas_step_message_variation_id,
     campaign_id, campaign_name, canvas_id, canvas_name, canvas_variation_id, canvas_variation_name, canvas_step_id, canvas_step_name,
-    app_group_id, send_id, timezone, email_address, ip_pool, NULL, NULL, NULL, NULL, NULL, NULL
+    app_group_id, send_id, timezone, email_address, ip_pool, NULL, NULL, NULL, NULL, NULL, NULL, NULL
   FROM users_messages_email_retry
 ),
 clean AS (
@@ -105,7 +109,18 @@ event AS (
       nullif(c.message_variation_id, '[REDACTED]'), nullif(c.canvas_step_id, '[REDACTED]'),
       nullif(c.canvas_step_message_variation_id, '[REDACTED]'), ''
     ) AS message_key,
-    stage IN ('human_open', 'machine_open', 'human_click', 'bot_click', 'unsubscribe', 'spam') AS is_engagement
+    stage IN (6, 7, 8, 9) AS is_engagement
+  FROM users_merged m
+  RIGHT JOIN clean c ON m.user_id = c.real_user_id
+),
+-- The same keys for events whose dispatch is known, without reading ids: nothing else is ever put to a send by its address.
+known AS (
+  SELECT c.stage, c.real_dispatch_id AS dispatch_key, c.real_address,
+    coalesce(m.canonical_user_id, c.real_user_id, c.real_address) AS user_key,
+    coalesce(
+      nullif(c.message_variation_id, '[REDACTED]'), nullif(c.canvas_step_id, '[REDACTED]'),
+      nullif(c.canvas_step_message_variation_id, '[REDACTED]'), ''
+    ) AS message_key
   FROM users_merged m
   RIGHT JOIN clean c ON m.user_id = c.real_user_id
 ),
@@ -114,16 +129,15 @@ by_address AS (
   SELECT e.dispatch_key, e.user_key, e.message_key, e.dispatch_key AS row_dispatch_key, min(r.user_key) AS row_user_key
   FROM (
     SELECT DISTINCT e.dispatch_key, e.user_key, e.message_key, e.real_address
-    FROM event e
-    WHERE e.is_engagement AND e.real_dispatch_id IS NOT NULL AND e.real_address IS NOT NULL
+    FROM known e
+    WHERE e.stage IN (6, 7, 8, 9) AND e.dispatch_key IS NOT NULL AND e.real_address IS NOT NULL
       AND NOT EXISTS (
-        SELECT 1 FROM event s
-        WHERE s.stage IN ('send', 'delivery')
-          AND s.dispatch_key = e.dispatch_key AND s.user_key = e.user_key AND s.message_key = e.message_key
+        SELECT 1 FROM known s
+        WHERE s.stage IN (1, 2) AND s.dispatch_key = e.dispatch_key AND s.user_key = e.user_key AND s.message_key = e.message_key
       )
   ) e
-  JOIN event r ON r.dispatch_key = e.dispatch_key AND r.message_key = e.message_key AND r.real_address = e.real_address
-  WHERE r.stage IN ('send', 'delivery')
+  JOIN known r ON r.dispatch_key = e.dispatch_key AND r.message_key = e.message_key AND r.real_address = e.real_address
+  WHERE r.stage IN (1, 2)
   GROUP BY e.dispatch_key, e.user_key, e.message_key
   HAVING min(r.user_key) = max(r.user_key)
 ),
@@ -136,7 +150,7 @@ by_nearest_send AS (
       row_number() OVER (PARTITION BY e.id ORDER BY s.time DESC, s.dispatch_key) AS nearness
     FROM event e
     JOIN event s ON s.user_key = e.user_key AND s.message_key = e.message_key AND s.time <= e.time AND s.time >= e.time - INTERVAL '7 days'
-    WHERE s.stage = 'send' AND e.stage NOT IN ('send', 'abort', 'retry') AND e.real_dispatch_id IS NULL
+    WHERE s.stage = 1 AND e.stage NOT IN (1, 10, 11) AND e.real_dispatch_id IS NULL
   )
   WHERE nearness = 1
 ),
@@ -158,8 +172,8 @@ lifecycle AS (
     row_user_key,
     bool_or(rule IS NULL AND real_dispatch_id IS NULL) AS dispatch_unknown,
     bool_or(rule IS NULL AND real_user_id IS NULL) AS user_unknown,
-    coalesce(max(real_user_id) FILTER (WHERE stage = 'send'), max(real_user_id)) AS user_id,
-    coalesce(max(real_address) FILTER (WHERE stage = 'send'), max(real_address)) AS email_address,
+    coalesce(max(real_user_id) FILTER (WHERE stage = 1), max(real_user_id)) AS user_id,
+    coalesce(max(real_address) FILTER (WHERE stage = 1), max(real_address)) AS email_address,
     max(message_variation_id) AS message_variation_id,
     max(message_variation_name) AS message_variation_name,
     max(canvas_step_message_variation_id) AS canvas_step_message_variation_id,
@@ -179,44 +193,44 @@ lifecycle AS (
     max(esp) AS esp,
     max(sending_ip) AS sending_ip,
     max(mailbox_provider) AS mailbox_provider,
-    max(reason) FILTER (WHERE stage = 'bounce') AS bounce_reason,
-    max(reason) FILTER (WHERE stage = 'soft_bounce') AS soft_bounce_reason,
-    max(reason) FILTER (WHERE stage = 'deferral') AS deferral_reason,
+    max(reason) FILTER (WHERE stage = 3) AS bounce_reason,
+    max(reason) FILTER (WHERE stage = 4) AS soft_bounce_reason,
+    max(reason) FILTER (WHERE stage = 5) AS deferral_reason,
     bool_or(is_drop) AS is_drop,
     min(time) AS first_event_at,
     max(time) AS last_event_at,
-    min(time) FILTER (WHERE stage = 'send') AS sent_at,
-    min(time) FILTER (WHERE stage = 'delivery') AS delivered_at,
-    max(time) FILTER (WHERE stage = 'delivery') AS last_delivered_at,
-    min(time) FILTER (WHERE stage = 'bounce') AS bounced_at,
-    max(time) FILTER (WHERE stage = 'bounce') AS last_bounced_at,
-    min(time) FILTER (WHERE stage = 'soft_bounce') AS soft_bounced_at,
-    min(time) FILTER (WHERE stage = 'deferral') AS deferred_at,
-    min(time) FILTER (WHERE stage IN ('human_open', 'machine_open')) AS opened_at,
-    min(time) FILTER (WHERE stage = 'human_open') AS first_human_open_at,
-    min(time) FILTER (WHERE stage = 'machine_open') AS first_machine_open_at,
-    min(time) FILTER (WHERE stage IN ('human_click', 'bot_click')) AS clicked_at,
-    min(time) FILTER (WHERE stage = 'human_click') AS first_human_click_at,
-    min(time) FILTER (WHERE stage = 'bot_click') AS first_bot_click_at,
-    min(time) FILTER (WHERE stage = 'unsubscribe') AS unsubscribed_at,
-    min(time) FILTER (WHERE stage = 'spam') AS spam_at,
-    min(time) FILTER (WHERE stage = 'abort') AS aborted_at,
+    min(time) FILTER (WHERE stage = 1) AS sent_at,
+    min(time) FILTER (WHERE stage = 2) AS delivered_at,
+    max(time) FILTER (WHERE stage = 2) AS last_delivered_at,
+    min(time) FILTER (WHERE stage = 3) AS bounced_at,
+    max(time) FILTER (WHERE stage = 3) AS last_bounced_at,
+    min(time) FILTER (WHERE stage = 4) AS soft_bounced_at,
+    min(time) FILTER (WHERE stage = 5) AS deferred_at,
+    min(time) FILTER (WHERE stage = 6) AS opened_at,
+    min(time) FILTER (WHERE stage = 6 AND is_machine IS NULL) AS first_human_open_at,
+    min(time) FILTER (WHERE stage = 6 AND is_machine) AS first_machine_open_at,
+    min(time) FILTER (WHERE stage = 7) AS clicked_at,
+    min(time) FILTER (WHERE stage = 7 AND is_machine IS NULL) AS first_human_click_at,
+    min(time) FILTER (WHERE stage = 7 AND is_machine) AS first_bot_click_at,
+    min(time) FILTER (WHERE stage = 8) AS unsubscribed_at,
+    min(time) FILTER (WHERE stage = 9) AS spam_at,
+    min(time) FILTER (WHERE stage = 10) AS aborted_at,
     count(*) AS events,
-    count(*) FILTER (WHERE stage = 'send') AS sends,
-    count(*) FILTER (WHERE stage = 'delivery') AS deliveries,
-    count(*) FILTER (WHERE stage = 'bounce') AS bounces,
-    count(*) FILTER (WHERE stage = 'soft_bounce') AS soft_bounces,
-    count(*) FILTER (WHERE stage = 'deferral') AS deferrals,
-    count(*) FILTER (WHERE stage IN ('human_open', 'machine_open')) AS opens,
-    count(*) FILTER (WHERE stage = 'human_open') AS human_opens,
-    count(*) FILTER (WHERE stage = 'machine_open') AS machine_opens,
-    count(*) FILTER (WHERE stage IN ('human_click', 'bot_click')) AS clicks,
-    count(*) FILTER (WHERE stage = 'human_click') AS human_clicks,
-    count(*) FILTER (WHERE stage = 'bot_click') AS bot_clicks,
-    count(*) FILTER (WHERE stage = 'unsubscribe') AS unsubscribes,
-    count(*) FILTER (WHERE stage = 'spam') AS spam_reports,
-    count(*) FILTER (WHERE stage = 'abort') AS aborts,
-    count(*) FILTER (WHERE stage = 'retry') AS retries,
+    count(*) FILTER (WHERE stage = 1) AS sends,
+    count(*) FILTER (WHERE stage = 2) AS deliveries,
+    count(*) FILTER (WHERE stage = 3) AS bounces,
+    count(*) FILTER (WHERE stage = 4) AS soft_bounces,
+    count(*) FILTER (WHERE stage = 5) AS deferrals,
+    count(*) FILTER (WHERE stage = 6) AS opens,
+    count(*) FILTER (WHERE stage = 6 AND is_machine IS NULL) AS human_opens,
+    count(*) FILTER (WHERE stage = 6 AND is_machine) AS machine_opens,
+    count(*) FILTER (WHERE stage = 7) AS clicks,
+    count(*) FILTER (WHERE stage = 7 AND is_machine IS NULL) AS human_clicks,
+    count(*) FILTER (WHERE stage = 7 AND is_machine) AS bot_clicks,
+    count(*) FILTER (WHERE stage = 8) AS unsubscribes,
+    count(*) FILTER (WHERE stage = 9) AS spam_reports,
+    count(*) FILTER (WHERE stage = 10) AS aborts,
+    count(*) FILTER (WHERE stage = 11) AS retries,
     count(rule) AS events_moved,
     bool_or(rule = 'address') AS by_address,
     bool_or(rule = 'nearest_send') AS by_nearest

@@ -26,35 +26,36 @@
 -- Traps: filter on event_date to choose sends; it does not prune files. Where device_id is missing on all events, the devices of a
 -- person share one row (sends > 1).
 WITH
+-- Stages are numbers because they are compared often: 1 send, 2 bounce, 3 open, 4 foreground, 5 abort, 6 retry.
 raw AS (
-  SELECT 'send' AS stage, id, time, user_id, dispatch_id, message_variation_id, message_variation_name,
+  SELECT 1 AS stage, id, time, user_id, dispatch_id, message_variation_id, message_variation_name,
     NULL AS canvas_step_message_variation_id, campaign_id, campaign_name, canvas_id, canvas_name, canvas_variation_id,
     canvas_variation_name, canvas_step_id, canvas_step_name, app_group_id, send_id, timezone, device_id, app_id, platform,
     NULL AS device_model, NULL AS os_version, NULL AS button_string, NULL AS is_close
   FROM users_messages_pushnotification_send
   UNION ALL
-  SELECT 'bounce', id, time, user_id, dispatch_id, message_variation_id, message_variation_name, NULL, campaign_id, campaign_name,
+  SELECT 2, id, time, user_id, dispatch_id, message_variation_id, message_variation_name, NULL, campaign_id, campaign_name,
     canvas_id, canvas_name, canvas_variation_id, canvas_variation_name, canvas_step_id, canvas_step_name, app_group_id, send_id, timezone,
     device_id, app_id, platform, NULL, NULL, NULL, NULL
   FROM users_messages_pushnotification_bounce
   UNION ALL
-  SELECT 'open', id, time, user_id, dispatch_id, message_variation_id, message_variation_name, canvas_step_message_variation_id,
+  SELECT 3, id, time, user_id, dispatch_id, message_variation_id, message_variation_name, canvas_step_message_variation_id,
     campaign_id, campaign_name, canvas_id, canvas_name, canvas_variation_id, canvas_variation_name, canvas_step_id, canvas_step_name,
     app_group_id, send_id, timezone, device_id, app_id, platform, device_model, os_version, button_string, lower(button_action_type) =
     'close'
   FROM users_messages_pushnotification_open
   UNION ALL
-  SELECT 'foreground', id, time, user_id, dispatch_id, message_variation_id, message_variation_name, NULL, campaign_id, campaign_name,
+  SELECT 4, id, time, user_id, dispatch_id, message_variation_id, message_variation_name, NULL, campaign_id, campaign_name,
     canvas_id, canvas_name, canvas_variation_id, canvas_variation_name, canvas_step_id, canvas_step_name, app_group_id, send_id, timezone,
     device_id, app_id, platform, NULL, NULL, NULL, NULL
   FROM users_messages_pushnotification_iosforeground
   UNION ALL
-  SELECT 'abort', id, time, user_id, dispatch_id, message_variation_id, message_variation_name, canvas_step_message_variation_id,
+  SELECT 5, id, time, user_id, dispatch_id, message_variation_id, message_variation_name, canvas_step_message_variation_id,
     campaign_id, campaign_name, canvas_id, canvas_name, canvas_variation_id, canvas_variation_name, canvas_step_id, canvas_step_name,
     app_group_id, send_id, timezone, device_id, app_id, platform, NULL, NULL, NULL, NULL
   FROM users_messages_pushnotification_abort
   UNION ALL
-  SELECT 'retry', id, time, user_id, dispatch_id, message_variation_id, message_variation_name, canvas_step_message_variation_id,
+  SELECT 6, id, time, user_id, dispatch_id, message_variation_id, message_variation_name, canvas_step_message_variation_id,
     campaign_id, campaign_name, canvas_id, canvas_name, canvas_variation_id, canvas_variation_name, canvas_step_id, canvas_step_name,
     app_group_id, send_id, timezone, device_id, app_id, platform, NULL, NULL, NULL, NULL
   FROM users_messages_pushnotification_retry
@@ -80,21 +81,32 @@ event AS (
   FROM users_merged m
   RIGHT JOIN clean c ON m.user_id = c.real_user_id
 ),
+-- The same keys for events whose dispatch and user are known, without reading ids: no other event can find its device.
+known AS (
+  SELECT c.stage, c.real_dispatch_id AS dispatch_key, c.device_key,
+    coalesce(m.canonical_user_id, c.real_user_id) AS user_key,
+    coalesce(
+      nullif(c.message_variation_id, '[REDACTED]'), nullif(c.canvas_step_id, '[REDACTED]'),
+      nullif(c.canvas_step_message_variation_id, '[REDACTED]'), ''
+    ) AS message_key
+  FROM users_merged m
+  RIGHT JOIN clean c ON m.user_id = c.real_user_id
+),
 -- A missing device may be the one device the message was sent to.
 by_user AS (
   SELECT e.dispatch_key, e.user_key, e.message_key, e.device_key, min(s.device_key) AS row_device_key
   FROM (
     SELECT DISTINCT e.dispatch_key, e.user_key, e.message_key, e.device_key
-    FROM event e
-    WHERE e.stage IN ('bounce', 'open', 'foreground')
+    FROM known e
+    WHERE e.stage IN (2, 3, 4) AND e.dispatch_key IS NOT NULL AND e.user_key IS NOT NULL
       AND NOT EXISTS (
-        SELECT 1 FROM event s
-        WHERE s.stage = 'send' AND s.dispatch_key = e.dispatch_key AND s.user_key = e.user_key
+        SELECT 1 FROM known s
+        WHERE s.stage = 1 AND s.dispatch_key = e.dispatch_key AND s.user_key = e.user_key
           AND s.message_key = e.message_key AND s.device_key = e.device_key
       )
   ) e
-  JOIN event s ON s.dispatch_key = e.dispatch_key AND s.user_key = e.user_key AND s.message_key = e.message_key
-  WHERE s.stage = 'send'
+  JOIN known s ON s.dispatch_key = e.dispatch_key AND s.user_key = e.user_key AND s.message_key = e.message_key
+  WHERE s.stage = 1
   GROUP BY e.dispatch_key, e.user_key, e.message_key, e.device_key
   HAVING min(s.device_key) = max(s.device_key) AND (e.device_key = '' OR min(s.device_key) = '')
 ),
@@ -108,7 +120,7 @@ by_nearest_send AS (
     FROM event e
     JOIN event s ON s.user_key = e.user_key AND s.message_key = e.message_key AND s.time <= e.time AND s.time >= e.time - INTERVAL '7 days'
       AND (s.device_key = e.device_key OR s.device_key = '' OR e.device_key = '')
-    WHERE s.stage = 'send' AND e.stage IN ('bounce', 'open', 'foreground') AND e.real_dispatch_id IS NULL
+    WHERE s.stage = 1 AND e.stage IN (2, 3, 4) AND e.real_dispatch_id IS NULL
   )
   WHERE nearness = 1
 ),
@@ -122,7 +134,7 @@ placed AS (
   FROM moved v
   RIGHT JOIN event e
     ON v.dispatch_key = e.dispatch_key AND v.user_key = e.user_key AND v.message_key = e.message_key AND v.device_key = e.device_key
-    AND e.stage IN ('bounce', 'open', 'foreground')
+    AND e.stage IN (2, 3, 4)
 ),
 lifecycle AS (
   SELECT
@@ -131,7 +143,7 @@ lifecycle AS (
     row_device_key,
     bool_or(rule IS NULL AND real_dispatch_id IS NULL) AS dispatch_unknown,
     bool_or(rule IS NULL AND real_user_id IS NULL) AS user_unknown,
-    coalesce(max(real_user_id) FILTER (WHERE stage = 'send'), max(real_user_id)) AS user_id,
+    coalesce(max(real_user_id) FILTER (WHERE stage = 1), max(real_user_id)) AS user_id,
     max(nullif(device_key, '')) AS any_device_id,
     max(message_variation_id) AS message_variation_id,
     max(message_variation_name) AS message_variation_name,
@@ -154,19 +166,19 @@ lifecycle AS (
     first_value(button_string ORDER BY time, id) FILTER (WHERE button_string IS NOT NULL) AS button_string,
     min(time) AS first_event_at,
     max(time) AS last_event_at,
-    min(time) FILTER (WHERE stage = 'send') AS sent_at,
-    min(time) FILTER (WHERE stage = 'bounce') AS bounced_at,
-    min(time) FILTER (WHERE stage = 'open') AS opened_at,
-    min(time) FILTER (WHERE stage = 'foreground') AS foreground_at,
-    min(time) FILTER (WHERE stage = 'abort') AS aborted_at,
+    min(time) FILTER (WHERE stage = 1) AS sent_at,
+    min(time) FILTER (WHERE stage = 2) AS bounced_at,
+    min(time) FILTER (WHERE stage = 3) AS opened_at,
+    min(time) FILTER (WHERE stage = 4) AS foreground_at,
+    min(time) FILTER (WHERE stage = 5) AS aborted_at,
     count(*) AS events,
-    count(*) FILTER (WHERE stage = 'send') AS sends,
-    count(*) FILTER (WHERE stage = 'bounce') AS bounces,
-    count(*) FILTER (WHERE stage = 'open') AS opens,
+    count(*) FILTER (WHERE stage = 1) AS sends,
+    count(*) FILTER (WHERE stage = 2) AS bounces,
+    count(*) FILTER (WHERE stage = 3) AS opens,
     count(*) FILTER (WHERE is_close) AS closes,
-    count(*) FILTER (WHERE stage = 'foreground') AS foregrounds,
-    count(*) FILTER (WHERE stage = 'abort') AS aborts,
-    count(*) FILTER (WHERE stage = 'retry') AS retries,
+    count(*) FILTER (WHERE stage = 4) AS foregrounds,
+    count(*) FILTER (WHERE stage = 5) AS aborts,
+    count(*) FILTER (WHERE stage = 6) AS retries,
     count(rule) AS events_moved,
     bool_or(rule = 'user') AS by_user,
     bool_or(rule = 'nearest_send') AS by_nearest

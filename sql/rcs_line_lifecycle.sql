@@ -29,70 +29,71 @@
 -- Traps: RCS aborts have no dispatch_id and always stand alone. Filter on channel to read one of the two alone, on event_date to choose
 -- sends (that does not prune files).
 WITH
+-- is_bot is true or null.
 raw AS (
   SELECT 'rcs' AS channel, 'send' AS stage, id, time, user_id, dispatch_id, message_variation_id, message_variation_name,
     canvas_step_message_variation_id, campaign_id, campaign_name, canvas_id, canvas_name, canvas_variation_id, canvas_variation_name,
     canvas_step_id, canvas_step_name, app_group_id, send_id, NULL AS timezone, to_phone_number AS phone_number, from_rcs_sender AS sender,
-    subscription_group_id, NULL AS error, NULL AS provider_error_code, NULL AS is_sms_fallback, NULL AS is_opt_out
+    subscription_group_id, NULL AS error, NULL AS provider_error_code, NULL AS is_sms_fallback, NULL AS is_opt_out, NULL AS is_bot
   FROM users_messages_rcs_send
   UNION ALL
   SELECT 'rcs', 'delivery', id, time, user_id, dispatch_id, message_variation_id, message_variation_name,
     canvas_step_message_variation_id, campaign_id, campaign_name, canvas_id, canvas_name, canvas_variation_id, canvas_variation_name,
     canvas_step_id, canvas_step_name, app_group_id, send_id, NULL, to_phone_number, from_rcs_sender, subscription_group_id, NULL, NULL,
-    NULL, NULL
+    NULL, NULL, NULL
   FROM users_messages_rcs_delivery
   UNION ALL
   SELECT 'rcs', 'read', id, time, user_id, NULL, message_variation_id, message_variation_name, canvas_step_message_variation_id,
     campaign_id, campaign_name, canvas_id, canvas_name, canvas_variation_id, canvas_variation_name, canvas_step_id, canvas_step_name,
-    app_group_id, NULL, NULL, to_phone_number, NULL, NULL, NULL, NULL, NULL, NULL
+    app_group_id, NULL, NULL, to_phone_number, NULL, NULL, NULL, NULL, NULL, NULL, NULL
   FROM users_messages_rcs_read
   UNION ALL
   SELECT 'rcs', 'rejection', id, time, user_id, dispatch_id, message_variation_id, message_variation_name,
     canvas_step_message_variation_id, campaign_id, campaign_name, canvas_id, canvas_name, canvas_variation_id, canvas_variation_name,
     canvas_step_id, canvas_step_name, app_group_id, send_id, NULL, to_phone_number, from_rcs_sender, subscription_group_id, error,
-    provider_error_code, is_sms_fallback, NULL
+    provider_error_code, is_sms_fallback, NULL, NULL
   FROM users_messages_rcs_rejection
   UNION ALL
-  SELECT 'rcs', CASE WHEN coalesce(is_suspected_bot_click, false) THEN 'bot_click' ELSE 'human_click' END, id, time, user_id, NULL,
+  SELECT 'rcs', 'click', id, time, user_id, NULL,
     message_variation_id, message_variation_name, canvas_step_message_variation_id, campaign_id, campaign_name, canvas_id, canvas_name,
     canvas_variation_id, canvas_variation_name, canvas_step_id, canvas_step_name, app_group_id, send_id, NULL, user_phone_number, NULL,
-    subscription_group_id, NULL, NULL, NULL, NULL
+    subscription_group_id, NULL, NULL, NULL, NULL, nullif(is_suspected_bot_click, false)
   FROM users_messages_rcs_click
   UNION ALL
   SELECT 'rcs', 'inbound', id, time, user_id, NULL, message_variation_id, message_variation_name, canvas_step_message_variation_id,
     campaign_id, campaign_name, canvas_id, canvas_name, canvas_variation_id, canvas_variation_name, canvas_step_id, canvas_step_name,
-    app_group_id, send_id, NULL, user_phone_number, to_rcs_sender, subscription_group_id, NULL, NULL, NULL, lower(action) = 'unsubscribed'
+    app_group_id, send_id, NULL, user_phone_number, to_rcs_sender, subscription_group_id, NULL, NULL, NULL, lower(action) = 'unsubscribed', NULL
   FROM users_messages_rcs_inboundreceive
   UNION ALL
   SELECT 'rcs', 'abort', id, time, user_id, NULL, message_variation_id, message_variation_name, canvas_step_message_variation_id,
     campaign_id, campaign_name, canvas_id, canvas_name, canvas_variation_id, canvas_variation_name, canvas_step_id, canvas_step_name,
-    app_group_id, NULL, NULL, NULL, NULL, subscription_group_id, NULL, NULL, NULL, NULL
+    app_group_id, NULL, NULL, NULL, NULL, subscription_group_id, NULL, NULL, NULL, NULL, NULL
   FROM users_messages_rcs_abort
   UNION ALL
   SELECT 'line', 'send', id, time, user_id, dispatch_id, message_variation_id, NULL, canvas_step_message_variation_id, campaign_id,
     campaign_name, canvas_id, NULL, canvas_variation_id, NULL, canvas_step_id, canvas_step_name, app_group_id, send_id, timezone, NULL,
-    line_channel_id, subscription_group_id, NULL, NULL, NULL, NULL
+    line_channel_id, subscription_group_id, NULL, NULL, NULL, NULL, NULL
   FROM users_messages_line_send
   UNION ALL
-  SELECT 'line', CASE WHEN coalesce(is_suspected_bot_click, false) THEN 'bot_click' ELSE 'human_click' END, id, time, user_id,
+  SELECT 'line', 'click', id, time, user_id,
     dispatch_id, message_variation_id, NULL, canvas_step_message_variation_id, campaign_id, campaign_name, canvas_id, NULL,
     canvas_variation_id, NULL, canvas_step_id, canvas_step_name, app_group_id, send_id, timezone, NULL, line_channel_id,
-    subscription_group_id, NULL, NULL, NULL, NULL
+    subscription_group_id, NULL, NULL, NULL, NULL, nullif(is_suspected_bot_click, false)
   FROM users_messages_line_click
   UNION ALL
   SELECT 'line', 'inbound', id, time, user_id, dispatch_id, message_variation_id, NULL, canvas_step_message_variation_id, campaign_id,
     campaign_name, canvas_id, NULL, canvas_variation_id, NULL, canvas_step_id, canvas_step_name, app_group_id, send_id, timezone, NULL,
-    line_channel_id, subscription_group_id, NULL, NULL, NULL, NULL
+    line_channel_id, subscription_group_id, NULL, NULL, NULL, NULL, NULL
   FROM users_messages_line_inboundreceive
   UNION ALL
   SELECT 'line', 'abort', id, time, user_id, dispatch_id, message_variation_id, NULL, canvas_step_message_variation_id, campaign_id,
     campaign_name, canvas_id, NULL, canvas_variation_id, NULL, canvas_step_id, canvas_step_name, app_group_id, send_id, timezone, NULL,
-    line_channel_id, subscription_group_id, NULL, NULL, NULL, NULL
+    line_channel_id, subscription_group_id, NULL, NULL, NULL, NULL, NULL
   FROM users_messages_line_abort
   UNION ALL
   SELECT 'line', 'retry', id, time, user_id, dispatch_id, message_variation_id, NULL, canvas_step_message_variation_id, campaign_id,
     campaign_name, canvas_id, NULL, canvas_variation_id, NULL, canvas_step_id, canvas_step_name, app_group_id, send_id, timezone, NULL,
-    line_channel_id, subscription_group_id, NULL, NULL, NULL, NULL
+    line_channel_id, subscription_group_id, NULL, NULL, NULL, NULL, NULL
   FROM users_messages_line_retry
 ),
 clean AS (
@@ -176,9 +177,9 @@ lifecycle AS (
     min(time) FILTER (WHERE stage = 'delivery') AS delivered_at,
     min(time) FILTER (WHERE stage = 'rejection') AS rejected_at,
     min(time) FILTER (WHERE stage = 'read') AS read_at,
-    min(time) FILTER (WHERE stage IN ('human_click', 'bot_click')) AS clicked_at,
-    min(time) FILTER (WHERE stage = 'human_click') AS first_human_click_at,
-    min(time) FILTER (WHERE stage = 'bot_click') AS first_bot_click_at,
+    min(time) FILTER (WHERE stage = 'click') AS clicked_at,
+    min(time) FILTER (WHERE stage = 'click' AND is_bot IS NULL) AS first_human_click_at,
+    min(time) FILTER (WHERE stage = 'click' AND is_bot) AS first_bot_click_at,
     min(time) FILTER (WHERE stage = 'inbound') AS replied_at,
     min(time) FILTER (WHERE is_opt_out) AS unsubscribed_at,
     min(time) FILTER (WHERE stage = 'abort') AS aborted_at,
@@ -187,8 +188,8 @@ lifecycle AS (
     count(*) FILTER (WHERE stage = 'delivery') AS deliveries,
     count(*) FILTER (WHERE stage = 'rejection') AS rejections,
     count(*) FILTER (WHERE stage = 'read') AS reads,
-    count(*) FILTER (WHERE stage = 'human_click') AS human_clicks,
-    count(*) FILTER (WHERE stage = 'bot_click') AS bot_clicks,
+    count(*) FILTER (WHERE stage = 'click' AND is_bot IS NULL) AS human_clicks,
+    count(*) FILTER (WHERE stage = 'click' AND is_bot) AS bot_clicks,
     count(*) FILTER (WHERE stage = 'inbound') AS replies,
     count(*) FILTER (WHERE is_opt_out) AS unsubscribes,
     count(*) FILTER (WHERE stage = 'abort') AS aborts,

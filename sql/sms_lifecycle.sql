@@ -28,58 +28,59 @@
 -- Traps: Braze writes one inbound event per profile that shares the phone number, so a reply can appear under several people. Aborts and
 -- Retries have no dispatch_id and always stand alone. Filter on event_date to choose sends; it does not prune files.
 WITH
+-- is_bot is true or null.
 raw AS (
   SELECT 'send' AS stage, id, time, user_id, dispatch_id, message_variation_id, message_variation_name,
     NULL AS canvas_step_message_variation_id, campaign_id, campaign_name, canvas_id, canvas_name, canvas_variation_id,
     canvas_variation_name, canvas_step_id, canvas_step_name, app_group_id, send_id, timezone, to_phone_number AS phone_number,
     NULL AS from_phone_number, subscription_group_id, category, NULL AS error, NULL AS provider_error_code, NULL AS is_sms_fallback,
-    NULL AS is_opt_out
+    NULL AS is_opt_out, NULL AS is_bot
   FROM users_messages_sms_send
   UNION ALL
   SELECT 'carrier_send', id, time, user_id, dispatch_id, message_variation_id, message_variation_name, NULL, campaign_id, campaign_name,
     canvas_id, canvas_name, canvas_variation_id, canvas_variation_name, canvas_step_id, canvas_step_name, app_group_id, send_id, timezone,
-    to_phone_number, from_phone_number, subscription_group_id, NULL, NULL, NULL, NULL, NULL
+    to_phone_number, from_phone_number, subscription_group_id, NULL, NULL, NULL, NULL, NULL, NULL
   FROM users_messages_sms_carriersend
   UNION ALL
   SELECT 'delivery', id, time, user_id, dispatch_id, message_variation_id, message_variation_name, NULL, campaign_id, campaign_name,
     canvas_id, canvas_name, canvas_variation_id, canvas_variation_name, canvas_step_id, canvas_step_name, app_group_id, send_id, timezone,
-    to_phone_number, from_phone_number, subscription_group_id, NULL, NULL, NULL, is_sms_fallback, NULL
+    to_phone_number, from_phone_number, subscription_group_id, NULL, NULL, NULL, is_sms_fallback, NULL, NULL
   FROM users_messages_sms_delivery
   UNION ALL
   SELECT 'rejection', id, time, user_id, dispatch_id, message_variation_id, message_variation_name, NULL, campaign_id, campaign_name,
     canvas_id, canvas_name, canvas_variation_id, canvas_variation_name, canvas_step_id, canvas_step_name, app_group_id, send_id, timezone,
-    to_phone_number, from_phone_number, subscription_group_id, NULL, error, provider_error_code, is_sms_fallback, NULL
+    to_phone_number, from_phone_number, subscription_group_id, NULL, error, provider_error_code, is_sms_fallback, NULL, NULL
   FROM users_messages_sms_rejection
   UNION ALL
   SELECT 'failure', id, time, user_id, dispatch_id, message_variation_id, message_variation_name, NULL, campaign_id, campaign_name,
     canvas_id, canvas_name, canvas_variation_id, canvas_variation_name, canvas_step_id, canvas_step_name, app_group_id, send_id, timezone,
-    to_phone_number, NULL, subscription_group_id, NULL, error, provider_error_code, is_sms_fallback, NULL
+    to_phone_number, NULL, subscription_group_id, NULL, error, provider_error_code, is_sms_fallback, NULL, NULL
   FROM users_messages_sms_deliveryfailure
   UNION ALL
-  SELECT CASE WHEN coalesce(is_suspected_bot_click, false) THEN 'bot_click' ELSE 'human_click' END, id, time, user_id, NULL,
+  SELECT 'click', id, time, user_id, NULL,
     message_variation_id, message_variation_name, NULL, campaign_id, campaign_name, canvas_id, canvas_name, canvas_variation_id,
     canvas_variation_name, canvas_step_id, canvas_step_name, app_group_id, NULL, timezone, user_phone_number, NULL, NULL, NULL, NULL,
-    NULL, NULL, NULL
+    NULL, NULL, NULL, nullif(is_suspected_bot_click, false)
   FROM users_messages_sms_shortlinkclick
   UNION ALL
   SELECT 'inbound', id, time, user_id, NULL, message_variation_id, message_variation_name, NULL, campaign_id, campaign_name, canvas_id,
     canvas_name, canvas_variation_id, canvas_variation_name, canvas_step_id, canvas_step_name, app_group_id, NULL, NULL,
-    user_phone_number, NULL, subscription_group_id, NULL, NULL, NULL, NULL, lower(action) = 'unsubscribed'
+    user_phone_number, NULL, subscription_group_id, NULL, NULL, NULL, NULL, lower(action) = 'unsubscribed', NULL
   FROM users_messages_sms_inboundreceive
   UNION ALL
   SELECT 'abort', id, time, user_id, NULL, message_variation_id, message_variation_name, canvas_step_message_variation_id, campaign_id,
     campaign_name, canvas_id, canvas_name, canvas_variation_id, canvas_variation_name, canvas_step_id, canvas_step_name, app_group_id,
-    NULL, NULL, NULL, NULL, subscription_group_id, NULL, NULL, NULL, NULL, NULL
+    NULL, NULL, NULL, NULL, subscription_group_id, NULL, NULL, NULL, NULL, NULL, NULL
   FROM users_messages_sms_abort
   UNION ALL
   SELECT 'retry', id, time, user_id, NULL, message_variation_id, message_variation_name, canvas_step_message_variation_id, campaign_id,
     campaign_name, canvas_id, canvas_name, canvas_variation_id, canvas_variation_name, canvas_step_id, canvas_step_name, app_group_id,
-    NULL, NULL, NULL, NULL, subscription_group_id, NULL, NULL, NULL, NULL, NULL
+    NULL, NULL, NULL, NULL, subscription_group_id, NULL, NULL, NULL, NULL, NULL, NULL
   FROM users_messages_sms_retry
   UNION ALL
   SELECT 'rcs_rejection', id, time, user_id, dispatch_id, message_variation_id, message_variation_name, canvas_step_message_variation_id,
     campaign_id, campaign_name, canvas_id, canvas_name, canvas_variation_id, canvas_variation_name, canvas_step_id, canvas_step_name,
-    app_group_id, send_id, NULL, to_phone_number, NULL, subscription_group_id, NULL, NULL, NULL, is_sms_fallback, NULL
+    app_group_id, send_id, NULL, to_phone_number, NULL, subscription_group_id, NULL, NULL, NULL, is_sms_fallback, NULL, NULL
   FROM users_messages_rcs_rejection
   WHERE is_sms_fallback
 ),
@@ -164,9 +165,9 @@ lifecycle AS (
     min(time) FILTER (WHERE stage = 'delivery') AS delivered_at,
     min(time) FILTER (WHERE stage = 'rejection') AS rejected_at,
     min(time) FILTER (WHERE stage IN ('rejection', 'failure')) AS failed_at,
-    min(time) FILTER (WHERE stage IN ('human_click', 'bot_click')) AS clicked_at,
-    min(time) FILTER (WHERE stage = 'human_click') AS first_human_click_at,
-    min(time) FILTER (WHERE stage = 'bot_click') AS first_bot_click_at,
+    min(time) FILTER (WHERE stage = 'click') AS clicked_at,
+    min(time) FILTER (WHERE stage = 'click' AND is_bot IS NULL) AS first_human_click_at,
+    min(time) FILTER (WHERE stage = 'click' AND is_bot) AS first_bot_click_at,
     min(time) FILTER (WHERE stage = 'inbound') AS replied_at,
     min(time) FILTER (WHERE is_opt_out) AS unsubscribed_at,
     min(time) FILTER (WHERE stage = 'abort') AS aborted_at,
@@ -177,9 +178,9 @@ lifecycle AS (
     count(*) FILTER (WHERE stage = 'delivery') AS deliveries,
     count(*) FILTER (WHERE stage = 'rejection') AS rejections,
     count(*) FILTER (WHERE stage = 'failure') AS failures,
-    count(*) FILTER (WHERE stage IN ('human_click', 'bot_click')) AS clicks,
-    count(*) FILTER (WHERE stage = 'human_click') AS human_clicks,
-    count(*) FILTER (WHERE stage = 'bot_click') AS bot_clicks,
+    count(*) FILTER (WHERE stage = 'click') AS clicks,
+    count(*) FILTER (WHERE stage = 'click' AND is_bot IS NULL) AS human_clicks,
+    count(*) FILTER (WHERE stage = 'click' AND is_bot) AS bot_clicks,
     count(*) FILTER (WHERE stage = 'inbound') AS replies,
     count(*) FILTER (WHERE is_opt_out) AS unsubscribes,
     count(*) FILTER (WHERE stage = 'abort') AS aborts,

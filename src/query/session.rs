@@ -383,6 +383,8 @@ fn config(threads: usize, memory: usize) -> SessionConfig {
         .with_information_schema(true)
         .with_default_catalog_and_schema(CATALOG, PUBLIC)
         .with_create_default_catalog_and_schema(false);
+    // On two threads, shuffling both sides of a join costs more than building its table once does.
+    config.options_mut().optimizer.repartition_joins = threads > 2;
     // Errors point into the statement.
     config.options_mut().sql_parser.collect_spans = true;
     // What each sort keeps back for merging; the default alone exceeds a small budget.
