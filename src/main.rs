@@ -2,11 +2,6 @@
 
 use std::process::ExitCode;
 
-/// Rows are decoded by one thread and written by another, day after day: the system's allocator keeps what each of them
-/// freed for that thread alone.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     eddyline::cli::main()
 }

@@ -72,24 +72,28 @@ fn of_file(key: String, meta: &fs::Metadata) -> Listed {
     Listed { key, e_tag: Some(e_tag), size: meta.len(), modified: modified.as_millis() as i64 }
 }
 
-/// Reads a file whole, unless it has more than `most` bytes.
-pub fn read(path: &FsPath, key: &str, most: u64) -> std::io::Result<Fetched> {
+/// Room for a listed file: a little more than it has, so that its end is seen without asking for more.
+pub fn room(file: &Listed, most: u64) -> Vec<u8> {
+    Vec::with_capacity(usize::try_from(file.size.min(most)).unwrap_or(0).saturating_add(32))
+}
+
+/// Reads a file whole into `bytes`, unless it has more than `most` bytes.
+pub fn read(path: &FsPath, key: &str, most: u64, mut bytes: Vec<u8>) -> std::io::Result<Fetched> {
     // A file that is being rewritten while it is read gives a mixture: read until two looks agree.
     for _ in 0..5 {
-        let read = || -> std::io::Result<std::result::Result<_, u64>> {
+        bytes.clear();
+        let mut read = || -> std::io::Result<std::result::Result<_, u64>> {
             let mut file = File::open(path)?;
             let before = file.metadata()?;
             if before.len() > most {
                 return Ok(Err(before.len()));
             }
-            // A little more than it has, so that its end is seen without asking for more memory.
-            let mut bytes = Vec::with_capacity(usize::try_from(before.len()).unwrap_or(0).saturating_add(32));
             file.read_to_end(&mut bytes)?;
-            Ok(Ok((before, bytes, fs::metadata(path)?)))
+            Ok(Ok((before, fs::metadata(path)?)))
         };
         match read() {
             Ok(Err(size)) => return Ok(Fetched::TooLarge(size)),
-            Ok(Ok((before, bytes, after))) => {
+            Ok(Ok((before, after))) => {
                 let (before, after) = (of_file(key.to_string(), &before), of_file(key.to_string(), &after));
                 if before == after && bytes.len() as u64 == after.size {
                     return Ok(Fetched::Bytes(bytes.into(), after));

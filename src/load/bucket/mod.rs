@@ -149,12 +149,14 @@ impl Bucket {
             return futures::future::join_all(listed.iter().map(|one| self.fetch(one, most))).await;
         };
         let (root, files, address) = (root.clone(), listed.to_vec(), self.address.clone());
+        // The memory is taken here: the allocator keeps what a thread took for that thread, and there are many readers.
+        let rooms: Vec<Vec<u8>> = listed.iter().map(|file| folder::room(file, most)).collect();
         let read = move || {
-            let one = |file: &Listed| {
-                folder::read(&root.join(&file.key), &file.key, most)
+            let one = |(file, room): (&Listed, Vec<u8>)| {
+                folder::read(&root.join(&file.key), &file.key, most, room)
                     .map_err(|e| Error::failed(format!("cannot read {} in {address}", file.key)).because(e))
             };
-            files.iter().map(one).collect()
+            files.iter().zip(rooms).map(one).collect()
         };
         let cut_short = |e: tokio::task::JoinError| {
             let text = e.to_string();

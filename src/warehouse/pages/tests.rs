@@ -106,6 +106,8 @@ fn stock(all: &RecordBatch) -> Bytes {
                 .set_max_row_group_row_count(Some(40_000))
                 .set_data_page_row_count_limit(PAGE_ROWS)
                 .set_write_batch_size(PAGE_ROWS)
+                // A dictionary that grows too large would end a page.
+                .set_dictionary_enabled(false)
                 .build(),
         )
         .with_skip_arrow_metadata(true);
