@@ -74,7 +74,7 @@ pub(super) fn decode(
             return Err(Damage::new(Reason::LimitExceeded, detail));
         }
         if taken == data.len() {
-            rows.expect(expected.min(data.len()));
+            rows.make_room(expected.min(data.len()));
         }
         rows.block(&block, data)?;
     }

@@ -42,7 +42,7 @@ impl<'a> Rows<'a> {
     }
 
     /// Makes room for about so many records.
-    pub(super) fn expect(&mut self, records: usize) {
+    pub(super) fn make_room(&mut self, records: usize) {
         if self.reads {
             self.columns.iter_mut().for_each(|column| column.reserve(records));
         }
