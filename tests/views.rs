@@ -50,16 +50,38 @@ fn groups() -> Vec<String> {
     groups
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn views_say_what_was_reasoned_out_by_hand() {
-    for group in groups() {
-        let session = warehouse(&group).await;
-        for file in files(&group, "slt") {
-            if let Err(error) = slt::run_file(session.clone(), &file).await {
-                panic!("{error}");
-            }
+async fn say_what_was_reasoned_out_by_hand(group: &str) {
+    let session = warehouse(group).await;
+    for file in files(group, "slt") {
+        if let Err(error) = slt::run_file(session.clone(), &file).await {
+            panic!("{error}");
         }
     }
+}
+
+/// A test for each group: they run side by side.
+macro_rules! groups {
+    ($($name:ident: $folder:literal,)*) => {
+        const TESTED: &[&str] = &[$($folder),*];
+        $(
+            #[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                say_what_was_reasoned_out_by_hand($folder).await;
+            }
+        )*
+    };
+}
+
+groups! {
+    channels_and_campaigns: "tests/views",
+    messages: "tests/views/messages",
+    performance: "tests/views/performance",
+    users: "tests/views/users",
+}
+
+#[test]
+fn every_group_is_tested() {
+    assert_eq!(groups(), TESTED);
 }
 
 #[test]
