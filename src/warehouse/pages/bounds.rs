@@ -3,6 +3,9 @@
 /// Bytes of a text that are kept in statistics; what the stock writer keeps, too.
 const KEPT: usize = 64;
 
+/// A text, and whether it is all of what it stands for.
+pub(super) type Cut = (Vec<u8>, bool);
+
 /// Bounds of texts, compared as bytes.
 #[derive(Clone, Copy, Default)]
 pub(super) struct TextBounds<'a> {
@@ -43,7 +46,7 @@ impl<'a> TextBounds<'a> {
     }
 
     /// Both, cut short where they are long; and whether each is exact.
-    pub(super) fn cut(&self) -> Option<((Vec<u8>, bool), (Vec<u8>, bool))> {
+    pub(super) fn cut(&self) -> Option<(Cut, Cut)> {
         self.found.map(|found| (cut_down(found.least), cut_up(found.most)))
     }
 }
@@ -59,13 +62,13 @@ fn head(text: &[u8]) -> u64 {
 }
 
 /// A text that is no larger.
-fn cut_down(text: &[u8]) -> (Vec<u8>, bool) {
+fn cut_down(text: &[u8]) -> Cut {
     let kept = whole_characters(text);
     (kept.to_vec(), kept.len() == text.len())
 }
 
 /// A text that is no smaller: the last character that has a successor of its own length gives way to it.
-fn cut_up(text: &[u8]) -> (Vec<u8>, bool) {
+fn cut_up(text: &[u8]) -> Cut {
     let kept = whole_characters(text);
     if kept.len() == text.len() {
         return (text.to_vec(), true);
