@@ -12,7 +12,8 @@ def machine():
     model = next((line.split(":", 1)[1].strip() for line in text.splitlines() if line.startswith("model name")), "?")
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     cores = len(os.sched_getaffinity(0))
-    return f"{cores} cores ({model}), {memory:.0f} GiB, {platform.system()} {platform.release()} {platform.machine()}"
+    kernel = ".".join(platform.release().split(".")[:2])
+    return f"{cores} cores ({model}), {memory:.0f} GiB, {platform.system()} {kernel} {platform.machine()}"
 
 
 def load():
