@@ -45,7 +45,7 @@ def arguments():
 def program(path, kind, name, target):
     """A program to measure: the one that was named, else it is built."""
     if path:
-        return str(Path(path).resolve(strict=True))
+        return str(Path(path).resolve()) if Path(path).is_file() else sys.exit(f"there is no program {path}")
     say(f"building {name}")
     command = ["cargo", "build", "--release", f"--{kind}", name, "--message-format", "json-render-diagnostics"]
     environment = os.environ | {"CARGO_TARGET_DIR": str(target)}

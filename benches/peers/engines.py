@@ -17,6 +17,8 @@ import measure
 
 #: What the shell prints after each statement once `\timing` is on.
 DONE = re.compile(rb"\n(\d+\.\d{3}) s\r?\n")
+#: An error follows the prompt, or stands on a line of its own.
+REFUSED = re.compile(rb"(^|\n|eddyline> )error: .*\n")
 LONGEST = 600
 
 
@@ -47,8 +49,11 @@ class Shell:
             ready, _, _ = select.select([self.master], [], [], max(0.0, end - time.monotonic()))
             if not ready:
                 sys.exit(f"eddyline sql did not answer within {LONGEST} s:\n{text[-2000:].decode(errors='replace')}")
-            text += os.read(self.master, 1 << 16)
-            if b"\nerror:" in text or text.startswith(b"error:"):
+            try:
+                text += os.read(self.master, 1 << 16)
+            except OSError:
+                sys.exit(f"eddyline sql ended:\n{text[-2000:].decode(errors='replace')}")
+            if REFUSED.search(text):
                 sys.exit(f"eddyline sql refused a statement:\n{text[-2000:].decode(errors='replace')}")
         return text
 

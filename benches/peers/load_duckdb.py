@@ -1,9 +1,9 @@
 """The load with DuckDB: `load_duckdb.py EXPORT OUT`, or `load_duckdb.py --open` to stop before the work begins.
 
-Choices, each measured: one statement per table; `read_avro` once per writer schema, because a list of files takes the
-first file's columns and drops later ones without a word, and `UNION ALL BY NAME` of a few lists is cheaper than
-`union_by_name`, which opens every file to bind; `DISTINCT ON (id)`, which is less work here than a window function or
-a temporary table; Parquet v2 encodings, which are both smaller and faster to write than the default; no insertion order.
+Choices: one statement per table; `read_avro` once per writer schema, because a list of files takes the
+first file's columns and drops later ones without a word, and `UNION ALL BY NAME` of a few lists does without
+`union_by_name`, which opens every file to bind; `DISTINCT ON (id)`, measured to be less work here than a window
+function or a temporary table; Parquet v2 encodings, measured both smaller and faster than the default; no insertion order.
 """
 
 import os

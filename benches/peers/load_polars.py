@@ -1,7 +1,8 @@
 """The load with Polars: `load_polars.py EXPORT OUT`, or `load_polars.py --open` to stop before the work begins.
 
-Choices, each measured: the files of a table are read by as many threads as there are cores (reading releases the
-interpreter); eager frames, because the lazy engine's `unique` and partitioned sink take twice the processor time here;
+Choices: the files of a table are read by as many threads as there are cores (reading releases the
+interpreter); eager frames, because the lazy engine's `unique` and partitioned sink were measured to take twice
+the processor time;
 one table at a time, the largest first, which keeps memory low.
 """
 
