@@ -71,8 +71,8 @@ impl CodedText {
     }
 }
 
-/// The arrow type of such a column.
-pub(super) fn coded_type() -> DataType {
+/// The arrow type of such a column: what decoded and conformed batches may have where a table has text.
+pub fn coded_type() -> DataType {
     DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
 }
 

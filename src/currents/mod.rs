@@ -20,6 +20,7 @@ mod tests;
 mod text_column;
 
 pub use avro::SchemaCache;
+pub use coded_text::coded_type;
 pub use damage::{Damage, Reason};
 pub use decode::{Decoded, KIND_JSON, KIND_KEY, Part, Pieces, Reject, decode, peek};
 pub use event_type::EventType;

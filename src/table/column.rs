@@ -1,5 +1,6 @@
 //! What a column can hold: the source types Braze sends, and the Arrow type each is stored as.
 
+use crate::currents::coded_type;
 use arrow::datatypes::{DataType, Field, TimeUnit};
 use std::sync::Arc;
 
@@ -80,7 +81,7 @@ impl ColumnType {
     pub fn for_decoded(decoded: &DataType) -> Option<ColumnType> {
         Some(match decoded {
             DataType::Utf8 => ColumnType::String,
-            coded if *coded == coded_text() => ColumnType::String,
+            coded if *coded == coded_type() => ColumnType::String,
             DataType::Int32 | DataType::Int64 => ColumnType::Long,
             DataType::Float32 | DataType::Float64 => ColumnType::Double,
             DataType::Boolean => ColumnType::Boolean,
@@ -95,11 +96,6 @@ impl ColumnType {
     pub fn for_stored(stored: &DataType) -> Option<ColumnType> {
         ColumnType::for_decoded(stored)
     }
-}
-
-/// Text as a dictionary: what decoded and conformed batches may have where a table has text.
-pub fn coded_text() -> DataType {
-    DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
 }
 
 /// Microseconds since 1970, UTC.

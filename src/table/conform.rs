@@ -1,10 +1,11 @@
 //! Turns what a file held into what the table stores: columns by name, types as the table has them, everything
 //! else in `_extra`. Nothing is dropped: a value that does not fit its column is kept in `_extra` under its name.
 
-use super::column::{ColumnType, coded_text};
+use super::column::ColumnType;
 use super::convert::{Converted, convert};
 use super::extra::ExtraText;
 use super::schema::{EXTRA, ID, NewColumn, SOURCE_FILE, SOURCE_ROW, TableSchema};
+use crate::currents::coded_type;
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, DictionaryArray, Int32Array, Int64Array, RecordBatch, StringArray,
 };
@@ -101,13 +102,13 @@ impl Fit {
                 *place = Some((fields.len(), *kind));
                 // Ids are looked at one by one: they are plain text.
                 let keeps =
-                    *kind == ColumnType::String && name != ID && decoded.field(number).data_type() == &coded_text();
+                    *kind == ColumnType::String && name != ID && decoded.field(number).data_type() == &coded_type();
                 fields.push(if keeps { coded(field) } else { field.clone() });
             }
         }
         fields.push(Arc::new(Field::new(EXTRA, DataType::Utf8, true)));
         // A key is long, and the same for many rows.
-        fields.push(Arc::new(Field::new(SOURCE_FILE, coded_text(), true)));
+        fields.push(Arc::new(Field::new(SOURCE_FILE, coded_type(), true)));
         fields.push(Arc::new(Field::new(SOURCE_ROW, DataType::Int64, true)));
         Fit { decoded: decoded.clone(), places, arrow: Arc::new(Schema::new(fields)) }
     }
@@ -124,21 +125,19 @@ impl Fit {
         let mut misfits = BTreeMap::new();
         let mut extra = ExtraText::new(rows);
         for ((field, array), place) in self.decoded.fields().iter().zip(batch.columns()).zip(&self.places) {
-            let slot = place.and_then(|(at, kind)| Some((arrays.get_mut(at)?, self.arrow.fields().get(at)?, kind)));
-            if let Some((slot @ None, column, _)) = slot
-                && array.data_type() == &coded_text()
-                && column.data_type() == &coded_text()
-            {
-                *slot = Some(array.clone());
-                continue;
-            }
-            let plain = (array.data_type() == &coded_text()).then(|| cast(array, &DataType::Utf8)).transpose()?;
+            let target = place.and_then(|(at, kind)| Some((arrays.get_mut(at)?, self.arrow.fields().get(at)?, kind)));
+            let stays = target.as_ref().is_some_and(|(_, column, _)| column.data_type() == &coded_type());
+            let is_coded = array.data_type() == &coded_type();
+            let plain = (is_coded && !stays).then(|| cast(array, &DataType::Utf8)).transpose()?;
             let array = plain.as_ref().unwrap_or(array);
-            let slot = place.and_then(|(at, kind)| Some((arrays.get_mut(at)?, self.arrow.fields().get(at)?, kind)));
-            let Some((slot, column, kind)) = slot else {
+            let Some((slot, column, kind)) = target else {
                 extra.add_all(field.name(), array, is_json(field));
                 continue;
             };
+            if stays {
+                *slot = Some(array.clone());
+                continue;
+            }
             let Converted { array: converted, misfit_rows } = convert(array, is_json(field), kind)?;
             if !misfit_rows.is_empty() {
                 misfits.insert(column.name().clone(), misfit_rows.len() as u64);
@@ -182,7 +181,7 @@ impl Fit {
 }
 
 fn coded(field: &Field) -> Arc<Field> {
-    Arc::new(field.clone().with_data_type(coded_text()))
+    Arc::new(field.clone().with_data_type(coded_type()))
 }
 
 fn sources(runs: &[Run<'_>]) -> Result<ArrayRef, ArrowError> {
@@ -207,7 +206,7 @@ pub fn align(schema: &TableSchema, batch: &RecordBatch) -> Result<Vec<Option<Arr
         let Some(array) = numbers.get(field.name().as_str()).and_then(|at| batch.columns().get(*at)) else {
             return Ok(None);
         };
-        let fits = array.data_type() == field.data_type() || array.data_type() == &coded_text();
+        let fits = array.data_type() == field.data_type() || array.data_type() == &coded_type();
         Ok(Some(if fits { array.clone() } else { cast(array, field.data_type())? }))
     };
     schema.arrow().fields().iter().map(column).collect()

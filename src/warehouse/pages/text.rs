@@ -107,17 +107,18 @@ fn look_up(sources: &[Option<Source<'_>>], rows: &Rows<'_>, tools: &mut Tools) -
                 codes.push(*slot);
                 there += 1;
             }
-        }
-        for row in 0..if source.keys.is_some() { 0 } else { *length as u32 } {
-            let Some(text) = source.get(row) else {
-                codes.push(ABSENT);
-                continue;
-            };
-            if last.1 == ABSENT || last.0 != text {
-                last = (text, texts.code(text));
+        } else {
+            for row in 0..*length as u32 {
+                let Some(text) = source.get(row) else {
+                    codes.push(ABSENT);
+                    continue;
+                };
+                if last.1 == ABSENT || last.0 != text {
+                    last = (text, texts.code(text));
+                }
+                codes.push(last.1);
+                there += 1;
             }
-            codes.push(last.1);
-            there += 1;
         }
         if there >= look_again {
             if !repeats(texts.len(), there) || texts.page().len() > DICTIONARY_BYTES {
