@@ -204,6 +204,17 @@ pub fn home() -> Option<PathBuf> {
     std::env::var_os("HOME").map(PathBuf::from)
 }
 
+/// The editor a person chose, as a shell command.
+pub fn editor() -> String {
+    let chosen = std::env::var("VISUAL").or_else(|_| std::env::var("EDITOR")).ok();
+    chosen.filter(|e| !e.trim().is_empty()).unwrap_or_else(|| "vi".into())
+}
+
+/// The pager a person chose, as a shell command. Without a choice one that lets wide tables be scrolled sideways.
+pub fn pager() -> String {
+    std::env::var("PAGER").ok().filter(|p| !p.trim().is_empty()).unwrap_or_else(|| "less -FRSX".into())
+}
+
 /// A duration such as `15m` or `48h`.
 pub fn duration(option: &str, text: &str) -> Result<Duration> {
     humantime::parse_duration(text).map_err(|e| {

@@ -4,7 +4,10 @@ use super::options::WarehouseArgs;
 use super::print;
 use crate::config::{self, Config};
 use crate::error::{Error, Result};
-use crate::query::{self, OutputFormat, Session, describe, split_statements};
+use crate::query::print::FORMATS;
+use crate::query::{self, OutputFormat, Session, Watch, describe, split_statements};
+use crate::shell::{self, Programs};
+use clap::builder::PossibleValuesParser;
 use std::io::{BufWriter, IsTerminal, Read, Write};
 use std::path::PathBuf;
 
@@ -21,9 +24,9 @@ pub struct Args {
     /// Run the statements of a file; - reads standard input
     #[arg(short = 'f', long, value_name = "FILE")]
     file: Option<PathBuf>,
-    /// How results are written [default: table on a terminal or for people, parquet when -o ends so]
-    #[arg(long, value_enum, value_name = "FORMAT")]
-    format: Option<FormatArg>,
+    /// How results are written [default: what the name of -o ends in, else table]
+    #[arg(long, value_name = "FORMAT", value_parser = PossibleValuesParser::new(FORMATS.map(|(name, _)| name)))]
+    format: Option<String>,
     /// Write the results to a file
     #[arg(short = 'o', long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -60,41 +63,6 @@ pub struct TablesArgs {
     engine: EngineArgs,
 }
 
-#[derive(clap::ValueEnum, Clone, Copy)]
-enum FormatArg {
-    Table,
-    Csv,
-    Json,
-    Ndjson,
-    Markdown,
-    Parquet,
-}
-
-impl FormatArg {
-    fn format(self) -> OutputFormat {
-        match self {
-            FormatArg::Table => OutputFormat::Table,
-            FormatArg::Csv => OutputFormat::Csv,
-            FormatArg::Json => OutputFormat::Json,
-            FormatArg::Ndjson => OutputFormat::Ndjson,
-            FormatArg::Markdown => OutputFormat::Markdown,
-            FormatArg::Parquet => OutputFormat::Parquet,
-        }
-    }
-
-    /// The format a file's name asks for.
-    fn of_file(path: &std::path::Path) -> Option<FormatArg> {
-        Some(match path.extension()?.to_str()? {
-            "csv" => FormatArg::Csv,
-            "json" => FormatArg::Json,
-            "ndjson" | "jsonl" => FormatArg::Ndjson,
-            "md" => FormatArg::Markdown,
-            "parquet" => FormatArg::Parquet,
-            _ => return None,
-        })
-    }
-}
-
 impl EngineArgs {
     /// Opens a session on a warehouse.
     pub async fn session(&self, place: &WarehouseArgs, config: &Config) -> Result<Session> {
@@ -117,7 +85,8 @@ pub async fn run(args: Args, config: &Config) -> Result<()> {
     let mut session = args.engine.session(&args.place, config).await?;
     let terminal = std::io::stdin().is_terminal();
     if args.commands.is_empty() && args.file.is_none() && terminal {
-        return query::repl(&mut session, config::home().map(|h| h.join(".eddyline_history"))).await;
+        let history = config::home().map(|h| h.join(".eddyline_history"));
+        return shell::repl(&mut session, history, Programs { editor: config::editor(), pager: config::pager() }).await;
     }
     let mut scripts: Vec<(String, String)> = args.commands.iter().map(|c| ("-c".to_string(), c.clone())).collect();
     match &args.file {
@@ -135,22 +104,31 @@ pub async fn run(args: Args, config: &Config) -> Result<()> {
             scripts.push(("standard input".to_string(), text));
         }
     }
-    let format = args.format.or(args.output.as_deref().and_then(FormatArg::of_file)).unwrap_or(FormatArg::Table);
+    let mut statements = Vec::new();
+    for (name, text) in &scripts {
+        // What was typed as an argument has no file and line.
+        let script = (name != "-c").then_some(name.as_str());
+        statements.extend(split_statements(text)?.into_iter().map(|statement| (script, statement)));
+    }
+    let asked = args.format.as_deref().and_then(OutputFormat::parse);
+    let format = asked.or(args.output.as_deref().and_then(OutputFormat::of_file)).unwrap_or(OutputFormat::Table);
+    match statements.len() {
+        0 => return Err(Error::usage("there is no statement to run")),
+        1 => {}
+        _ if format.is_one_document() && format != OutputFormat::Json => {
+            return Err(Error::usage("several statements make several results")
+                .because("a file of this format is one result")
+                .hint("run one statement at a time, or use csv, ndjson, markdown or table"));
+        }
+        _ => {}
+    }
     let (mut out, width) = output(args.output.as_deref())?;
     let max_rows = (args.max_rows > 0).then_some(args.max_rows);
-    let mut ran = 0;
-    for (name, text) in &scripts {
-        for statement in split_statements(text)? {
-            let answer = match name.as_str() {
-                "-c" => session.run(&statement.text).await?,
-                _ => session.run_statement(&statement, name).await?,
-            };
-            query::print::write(&answer, format.format(), &mut out, width, max_rows)?;
-            ran += 1;
-        }
-    }
-    if ran == 0 {
-        return Err(Error::usage("there is no statement to run"));
+    for (script, statement) in &statements {
+        let watch = Watch::default();
+        let answer = shell::progress::shown(&watch, session.run_watched(statement, *script, &watch)).await?;
+        query::print::write(&answer, format, &mut out, width, max_rows)?;
+        session.remember(answer.into());
     }
     flush(out)
 }

@@ -71,7 +71,12 @@ impl Answer {
             writer.finish()?;
             writer.into_inner()?.into_inner().map_err(|e| DataFusionError::IoError(e.into_error()))?;
         }
-        answer._reservation = Some(reservation);
+        // From here on it only stays: it takes from the pool and no longer shares with what may spill.
+        let held = MemoryConsumer::new("a result that is kept").register(&runtime.memory_pool);
+        let bytes = reservation.size();
+        drop(reservation);
+        held.grow(bytes);
+        answer._reservation = Some(held);
         Ok(answer)
     }
 
@@ -95,12 +100,42 @@ impl Answer {
 
     /// The rows from the first on; may be called again.
     pub fn batches(&self) -> Result<Box<dyn Iterator<Item = Result<RecordBatch>> + '_>> {
-        let Some(spilled) = &self.spilled else { return Ok(Box::new(self.kept.iter().cloned().map(Ok))) };
-        let wrong = |e: Box<dyn std::error::Error + Send + Sync>| {
-            Error::failed("cannot read the result back from its temporary file").because(e)
+        match &self.spilled {
+            None => Ok(Box::new(self.kept.iter().cloned().map(Ok))),
+            Some(spilled) => Ok(Box::new(spilled.batches()?)),
+        }
+    }
+
+    /// The rows from the first on, for a reader that outlives the caller; the result lives as long as that reads.
+    pub fn into_batches(self: Arc<Self>) -> Box<dyn Iterator<Item = Result<RecordBatch>> + Send> {
+        let batches: Box<dyn Iterator<Item = Result<RecordBatch>> + Send> = match &self.spilled {
+            None => Box::new(self.kept.clone().into_iter().map(Ok)),
+            Some(spilled) => match spilled.batches() {
+                Ok(batches) => Box::new(batches),
+                Err(error) => Box::new(std::iter::once(Err(error))),
+            },
         };
-        let file = File::open(&spilled.path).map_err(|e| wrong(e.into()))?;
-        let reader = StreamReader::try_new(BufReader::new(file), None).map_err(|e| wrong(e.into()))?;
-        Ok(Box::new(reader.map(move |batch| batch.map_err(|e| wrong(e.into())))))
+        // The temporary file is deleted with its answer.
+        Box::new(batches.inspect(move |_| {
+            let _ = &self;
+        }))
+    }
+}
+
+impl Spilled {
+    fn batches(&self) -> Result<impl Iterator<Item = Result<RecordBatch>> + Send + use<>> {
+        let file = File::open(&self.path).map_err(unreadable)?;
+        let reader = StreamReader::try_new(BufReader::new(file), None).map_err(unreadable)?;
+        Ok(reader.map(|batch| batch.map_err(unreadable)))
+    }
+}
+
+fn unreadable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::failed("cannot read the result back from its temporary file").because(error)
+}
+
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Answer").field("rows", &self.rows).field("spilled", &self.is_spilled()).finish()
     }
 }

@@ -3,6 +3,7 @@
 
 use super::all_events::{ALL_EVENTS, all_events};
 use super::complaint::{About, translate};
+use super::last::{LAST, LastResult};
 use super::table_provider::{CellTable, Source};
 use super::views::View;
 use crate::table::Definitions;
@@ -29,6 +30,7 @@ pub struct Relations {
     definitions: Arc<Definitions>,
     tables: Vec<String>,
     views: Arc<Vec<View>>,
+    last: Arc<LastResult>,
     by_name: BTreeMap<String, usize>,
     made: Mutex<HashMap<String, Arc<dyn TableProvider>>>,
     state: OnceLock<Box<dyn Fn() -> Option<SessionState> + Send + Sync>>,
@@ -42,13 +44,20 @@ impl fmt::Debug for Relations {
 
 impl Relations {
     /// The relations of one snapshot.
-    pub fn new(source: Arc<Source>, definitions: Arc<Definitions>, tables: Vec<String>, views: Arc<Vec<View>>) -> Self {
+    pub fn new(
+        source: Arc<Source>,
+        definitions: Arc<Definitions>,
+        tables: Vec<String>,
+        views: Arc<Vec<View>>,
+        last: Arc<LastResult>,
+    ) -> Self {
         let by_name = views.iter().enumerate().map(|(at, v)| (v.name.clone(), at)).collect();
         Relations {
             source,
             definitions,
             tables,
             views,
+            last,
             by_name,
             made: Mutex::new(HashMap::new()),
             state: OnceLock::new(),
@@ -99,10 +108,16 @@ impl SchemaProvider for Relations {
     }
 
     fn table_exist(&self, name: &str) -> bool {
-        name == ALL_EVENTS || self.is_table(name) || self.view(name).is_some()
+        name == ALL_EVENTS
+            || (name == LAST && self.last.columns().is_some())
+            || self.is_table(name)
+            || self.view(name).is_some()
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        if name == LAST {
+            return self.last.table();
+        }
         let made = self.made.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
         if made.is_some() {
             return Ok(made);

@@ -115,6 +115,15 @@ pub fn list(session: &Session, width: Option<usize>) -> Result<String> {
     Ok(text)
 }
 
+/// The list of views as text, each with the first sentence of what it says of itself.
+pub fn views(session: &Session, width: Option<usize>) -> String {
+    let relations = session.relations();
+    let views: Vec<_> = relations.iter().filter(|r| r.sort == Sort::View).collect();
+    let widest = views.iter().map(|v| v.name.len()).max().unwrap_or(0);
+    let lines = views.iter().map(|v| cut(&format!("{:<widest$}  {}", v.name, v.meaning), width) + "\n");
+    lines.chain(["\\d NAME says more about one\n".to_string()]).collect()
+}
+
 /// A line that fits the terminal.
 fn cut(line: &str, width: Option<usize>) -> String {
     match width {

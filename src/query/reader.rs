@@ -3,6 +3,7 @@
 
 use super::footers::Footers;
 use super::pinned::Pinned;
+use super::watch::Reading;
 use crate::warehouse::CellKey;
 use bytes::Bytes;
 use datafusion::common::Result as DfResult;
@@ -19,6 +20,7 @@ use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What one query touched. Travels with the query as an extension of its configuration.
@@ -26,6 +28,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub struct Trace {
     planned: Mutex<BTreeSet<CellKey>>,
     moved: Mutex<BTreeSet<CellKey>>,
+    opened: Mutex<BTreeSet<String>>,
+    bytes: AtomicU64,
 }
 
 impl Trace {
@@ -42,6 +46,19 @@ impl Trace {
     /// The cells that were no longer the version the query wanted.
     pub fn moved(&self) -> BTreeSet<CellKey> {
         self.moved.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How far the query has come.
+    pub fn reading(&self) -> Reading {
+        Reading {
+            cells: self.planned.lock().unwrap_or_else(PoisonError::into_inner).len(),
+            opened: self.opened.lock().unwrap_or_else(PoisonError::into_inner).len(),
+            bytes: self.bytes.load(Ordering::Relaxed),
+        }
+    }
+
+    fn open(&self, path: &Path) {
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_string());
     }
 
     fn note(&self, path: &Path, error: &object_store::Error) {
@@ -70,6 +87,7 @@ impl ParquetFileReaderFactory for CellReaders {
         metadata_size_hint: Option<usize>,
         metrics: &ExecutionPlanMetricsSet,
     ) -> DfResult<Box<dyn AsyncFileReader + Send>> {
+        self.trace.open(&file.object_meta.location);
         Ok(Box::new(CellReader {
             metrics: ParquetFileMetrics::new(partition_index, file.object_meta.location.as_ref(), metrics),
             store: self.store.clone(),
@@ -141,6 +159,7 @@ impl AsyncFileReader for CellReader {
         async move {
             let bytes: u64 = ranges.iter().map(|r| r.end.saturating_sub(r.start)).sum();
             self.metrics.bytes_scanned.add(usize::try_from(bytes).unwrap_or(usize::MAX));
+            self.trace.bytes.fetch_add(bytes, Ordering::Relaxed);
             self.store.get_ranges(&self.path, &ranges).await.map_err(|e| self.wrong(e))
         }
         .boxed()

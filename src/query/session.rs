@@ -10,6 +10,7 @@ use super::reader::Trace;
 use super::statement::{Effect, ParseFailure, Statement, effect, parse};
 use super::system_tables::{self, ColumnInfo, columns_of};
 use super::views::{self, View};
+use super::watch::Watch;
 use super::workers::Workers;
 use super::world::{Ground, World};
 use super::{all_events, sql_type::sql_type};
@@ -97,7 +98,8 @@ impl Session {
             runtime = runtime.with_temp_file_path(folder);
         }
         let runtime = runtime.build_arc().map_err(|e| Error::failed("cannot set up the query engine").because(e))?;
-        let ground = Ground { store, definitions, views, footers: Arc::new(Footers::default()), runtime };
+        let ground =
+            Ground { store, definitions, views, footers: Arc::new(Footers::default()), runtime, last: Arc::default() };
         let holdings = Holdings { snapshot: Arc::new(snapshot), ahead: HashMap::new() };
         let world = World::new(&ground, holdings, config(options.threads, options.memory))?;
         Ok(Session { ground, memory: options.memory, workers, world: RwLock::new(Arc::new(world)) })
@@ -109,15 +111,21 @@ impl Session {
 
     /// Runs one statement to its end.
     pub async fn run(&self, sql: &str) -> Result<Answer> {
-        self.run_from(sql, None).await
+        self.run_from(sql, None, &Watch::default()).await
     }
 
-    /// Runs one statement of a script; errors name the script and the line in it.
-    pub async fn run_statement(&self, statement: &Statement, script: &str) -> Result<Answer> {
-        self.run_from(&statement.text, Some((script, statement.line))).await
+    /// Runs one statement to its end while `watch` follows it. Errors name the script, if it is of one, and the line
+    /// in it.
+    pub async fn run_watched(&self, statement: &Statement, script: Option<&str>, watch: &Watch) -> Result<Answer> {
+        self.run_from(&statement.text, script.map(|name| (name, statement.line)), watch).await
     }
 
-    async fn run_from(&self, sql: &str, file: Option<(&str, usize)>) -> Result<Answer> {
+    /// Keeps a result: the next statement can read it as `_`.
+    pub fn remember(&self, answer: Arc<Answer>) {
+        self.ground.last.keep(answer);
+    }
+
+    async fn run_from(&self, sql: &str, file: Option<(&str, usize)>, watch: &Watch) -> Result<Answer> {
         let mut world = self.world();
         // Even parsing recurses: it too runs where stacks are large.
         let text = sql.to_string();
@@ -129,6 +137,7 @@ impl Session {
         self.may_write(target.as_deref())?;
         for attempt in 1.. {
             let trace = Arc::new(Trace::default());
+            watch.follow(trace.clone());
             let work = attempt_once(world.clone(), sql.to_string(), effect, trace.clone(), self.memory / 4);
             let error = match self.workers.run(work).await? {
                 Ok(answer) => return Ok(answer),
@@ -263,6 +272,19 @@ impl Session {
     /// The views, each after those it reads.
     pub fn views(&self) -> &[View] {
         &self.ground.views
+    }
+
+    /// The names of all functions, sorted.
+    pub fn functions(&self) -> Vec<String> {
+        let state = self.world().context.state();
+        let scalar = state.scalar_functions().keys();
+        let names = scalar.chain(state.aggregate_functions().keys()).chain(state.window_functions().keys());
+        names.cloned().collect::<std::collections::BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// The columns of the result that was kept last, if there is one.
+    pub fn last_columns(&self) -> Option<Vec<String>> {
+        self.ground.last.columns()
     }
 
     /// Everything that can stand after FROM.

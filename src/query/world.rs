@@ -5,6 +5,7 @@
 use super::catalog::{CATALOG, PUBLIC, Relations};
 use super::footers::Footers;
 use super::holdings::Holdings;
+use super::last::LastResult;
 use super::pinned::Pinned;
 use super::system_tables::{SYSTEM, SystemTables};
 use super::table_provider::{Source, WAREHOUSE_URL};
@@ -32,6 +33,8 @@ pub struct Ground {
     pub footers: Arc<Footers>,
     /// Memory budget and spill files.
     pub runtime: Arc<RuntimeEnv>,
+    /// The result that is kept for `FROM _`.
+    pub last: Arc<LastResult>,
 }
 
 /// See the module.
@@ -52,7 +55,13 @@ impl World {
         let source =
             Arc::new(Source { holdings: holdings.clone(), store: store.clone(), footers: ground.footers.clone() });
         let tables = holdings.snapshot.table_names(&ground.definitions);
-        let relations = Arc::new(Relations::new(source, ground.definitions.clone(), tables, ground.views.clone()));
+        let relations = Arc::new(Relations::new(
+            source,
+            ground.definitions.clone(),
+            tables,
+            ground.views.clone(),
+            ground.last.clone(),
+        ));
         let system = SystemTables {
             holdings: holdings.clone(),
             definitions: ground.definitions.clone(),
@@ -63,7 +72,9 @@ impl World {
         let runtime = Arc::new(RuntimeEnv { object_store_registry: registry, ..(*ground.runtime).clone() });
         let wrong = |e| Error::failed("cannot set up the query engine").because(e);
         runtime.register_object_store(ObjectStoreUrl::parse(WAREHOUSE_URL).map_err(wrong)?.as_ref(), store);
-        let context = SessionContext::new_with_config_rt(config, runtime);
+        let mut context = SessionContext::new_with_config_rt(config, runtime);
+        // Braze puts JSON into text columns: properties, `_extra`.
+        datafusion_functions_json::register_all(&mut context).map_err(wrong)?;
         let catalog = MemoryCatalogProvider::new();
         catalog.register_schema(PUBLIC, relations.clone()).map_err(wrong)?;
         catalog.register_schema(SYSTEM, Arc::new(system)).map_err(wrong)?;

@@ -4,11 +4,13 @@ mod delimited;
 mod expanded;
 mod json;
 mod markdown;
+mod page;
 mod parquet;
 mod table;
-mod text;
+pub mod text;
 
 use super::answer::Answer;
+use super::chart::{Chart, svg};
 use crate::error::{Error, Result};
 use std::io::Write;
 
@@ -29,22 +31,47 @@ pub enum OutputFormat {
     Markdown,
     /// A Parquet file.
     Parquet,
+    /// A page for a browser: the rows, and their chart where they make one.
+    Html,
+    /// The chart of a result of two columns.
+    Svg,
 }
 
 /// Names of the formats, as the command line takes them.
-pub const FORMATS: [(&str, OutputFormat); 6] = [
+pub const FORMATS: [(&str, OutputFormat); 8] = [
     ("table", OutputFormat::Table),
     ("csv", OutputFormat::Csv),
     ("json", OutputFormat::Json),
     ("ndjson", OutputFormat::Ndjson),
     ("markdown", OutputFormat::Markdown),
     ("parquet", OutputFormat::Parquet),
+    ("html", OutputFormat::Html),
+    ("svg", OutputFormat::Svg),
 ];
 
 impl OutputFormat {
     /// The format of that name.
     pub fn parse(name: &str) -> Option<OutputFormat> {
         FORMATS.iter().find(|(n, _)| *n == name).map(|(_, format)| *format)
+    }
+
+    /// The format a file's name asks for.
+    pub fn of_file(path: &std::path::Path) -> Option<OutputFormat> {
+        Some(match path.extension()?.to_str()?.to_lowercase().as_str() {
+            "csv" => OutputFormat::Csv,
+            "json" => OutputFormat::Json,
+            "ndjson" | "jsonl" => OutputFormat::Ndjson,
+            "md" => OutputFormat::Markdown,
+            "parquet" => OutputFormat::Parquet,
+            "html" | "htm" => OutputFormat::Html,
+            "svg" => OutputFormat::Svg,
+            _ => return None,
+        })
+    }
+
+    /// Whether a file of this format is one result and no more.
+    pub fn is_one_document(self) -> bool {
+        matches!(self, OutputFormat::Json | OutputFormat::Parquet | OutputFormat::Html | OutputFormat::Svg)
     }
 }
 
@@ -63,6 +90,11 @@ pub fn write(
         OutputFormat::Ndjson => json::lines(answer, out),
         OutputFormat::Markdown => markdown::write(answer, out),
         OutputFormat::Parquet => parquet::write(answer, out),
+        OutputFormat::Html => page::write(answer, out),
+        OutputFormat::Svg => {
+            let drawn = svg(&Chart::of(answer, None)?)?;
+            writeln!(out, "{drawn}").map_err(unwritable)
+        }
     }?;
     out.flush().map_err(unwritable)
 }

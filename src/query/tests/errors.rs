@@ -73,7 +73,13 @@ async fn a_script_is_named_with_the_line_in_it() {
     let (warehouse, _) = small().await;
     let script = "select 1;\n\nselect 2,\n  nope;";
     let statements = split_statements(script).unwrap();
-    let error = warehouse.session().await.run_statement(&statements[1], "my.sql").await.err().unwrap();
+    let error = warehouse
+        .session()
+        .await
+        .run_watched(&statements[1], Some("my.sql"), &crate::query::Watch::default())
+        .await
+        .err()
+        .unwrap();
     assert!(error.show().contains("--> my.sql:4:3"), "{}", error.show());
 }
 

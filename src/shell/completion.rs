@@ -1,5 +1,7 @@
 //! What the shell offers to complete and how it colours what is typed. Plain functions over names.
 
+use super::command::COMMANDS;
+use super::obey::MODES;
 use std::collections::BTreeMap;
 
 /// Words of SQL worth completing.
@@ -54,38 +56,50 @@ pub const KEYWORDS: [&str; 48] = [
     "WITH",
 ];
 
-/// Commands of the shell with what they do.
-pub const COMMANDS: [(&str, &str); 7] = [
-    ("\\d", "list tables and views; \\d NAME tells about one"),
-    ("\\refresh", "see what was loaded since the shell was opened"),
-    ("\\timing", "show how long each statement takes, or stop doing so"),
-    ("\\x", "a line per column instead of a table, and back"),
-    ("\\?", "this list"),
-    ("\\q", "leave (so does Ctrl-D)"),
-    ("\\help", "this list"),
-];
-
 /// Names to complete.
 #[derive(Debug, Clone, Default)]
 pub struct Names {
     /// Relations with their columns.
     pub relations: BTreeMap<String, Vec<String>>,
+    /// Functions, without parentheses.
+    pub functions: Vec<String>,
 }
 
-/// Where the word before the cursor begins, and what it may become. `at` is a byte position.
-pub fn complete(line: &str, at: usize, names: &Names) -> (usize, Vec<String>) {
+/// What may stand where the cursor is.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Completion {
+    /// Where the word before the cursor begins (a byte position), and what it may become.
+    Words(usize, Vec<String>),
+    /// The name of a file.
+    File,
+}
+
+/// What the line may become. `at` is a byte position.
+pub fn complete(line: &str, at: usize, names: &Names) -> Completion {
     let before = line.get(..at).unwrap_or(line);
     if before.starts_with('\\') && !before.contains(' ') {
-        let commands = COMMANDS.iter().map(|(c, _)| c.to_string()).filter(|c| c.starts_with(before));
-        return (0, commands.collect());
+        let commands = COMMANDS.iter().map(|(c, _, _)| c.to_string()).filter(|c| c.starts_with(before));
+        return Completion::Words(0, commands.collect());
+    }
+    if ["\\i ", "\\o ", "\\e "].iter().any(|c| before.starts_with(c)) {
+        return Completion::File;
     }
     let in_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.');
     let start = before.char_indices().rev().take_while(|(_, c)| in_word(*c)).last().map_or(before.len(), |(i, _)| i);
     let word = before.get(start..).unwrap_or_default();
     let lower = word.to_lowercase();
     if before.starts_with("\\d ") {
-        return (start, matching(names.relations.keys(), &lower));
+        return Completion::Words(start, matching(names.relations.keys(), &lower));
     }
+    if before.starts_with("\\mode ") {
+        let modes = MODES.iter().map(|m| m.to_string()).filter(|m| m.starts_with(&lower));
+        return Completion::Words(start, modes.collect());
+    }
+    sql(line, start, word, names)
+}
+
+fn sql(line: &str, start: usize, word: &str, names: &Names) -> Completion {
+    let lower = word.to_lowercase();
     let mentioned: Vec<&Vec<String>> = names
         .relations
         .iter()
@@ -104,17 +118,19 @@ pub fn complete(line: &str, at: usize, names: &Names) -> (usize, Vec<String>) {
         let part_start = start + word.len() - part.len();
         // A schema's table is completed whole, an alias' column behind its dot.
         let whole = matching(names.relations.keys(), &lower);
-        return if whole.is_empty() { (part_start, found) } else { (start, whole) };
+        return if whole.is_empty() { Completion::Words(part_start, found) } else { Completion::Words(start, whole) };
     }
     if word.is_empty() {
-        return (start, Vec::new());
+        return Completion::Words(start, Vec::new());
     }
     found.extend(matching(columns.iter(), &lower));
     let upper = word.chars().next().is_some_and(char::is_uppercase);
     let keywords = KEYWORDS.iter().map(|k| if upper { k.to_string() } else { k.to_lowercase() });
     found.extend(keywords.filter(|k| k.to_lowercase().starts_with(&lower)));
+    let functions = names.functions.iter().filter(|f| f.starts_with(&lower)).map(|f| format!("{f}("));
+    found.extend(functions);
     found.dedup();
-    (start, found)
+    Completion::Words(start, found)
 }
 
 fn matching<'a>(names: impl Iterator<Item = &'a String>, lower: &str) -> Vec<String> {
@@ -164,22 +180,29 @@ mod tests {
             ("users_merged".to_string(), of(&["merged_at"])),
             ("system.files".to_string(), of(&["key"])),
         ];
-        Names { relations: relations.into() }
+        Names { relations: relations.into(), functions: vec!["count".into(), "date_trunc".into()] }
     }
 
     #[test]
     fn completes_commands_tables_columns_and_keywords() {
-        let of = |line: &str| complete(line, line.len(), &names());
+        let within = |line: &str, at: usize| match complete(line, at, &names()) {
+            Completion::Words(start, words) => (start, words),
+            Completion::File => panic!("{line}: a file"),
+        };
+        let of = |line: &str| within(line, line.len());
         assert_eq!(of("\\re"), (0, vec!["\\refresh".to_string()]));
         assert_eq!(of("\\d us"), (3, vec!["users_merged".to_string()]));
+        assert_eq!(of("\\mode ex"), (6, vec!["expanded".to_string()]));
         assert_eq!(of("select ev"), (7, vec!["events".to_string(), "event_time".to_string()]));
         assert_eq!(of("select user_id from events where event_ti"), (33, vec!["event_time".to_string()]));
         assert_eq!(of("SELECT count(*) FR"), (16, vec!["FROM".to_string()]));
+        assert_eq!(of("select date_t"), (7, vec!["date_trunc(".to_string()]));
         assert_eq!(of("select * from system.fi"), (14, vec!["system.files".to_string()]));
         assert_eq!(of("select e.us from events e where e.ev").1, ["events", "event_time"][1..]);
         // Only the columns of relations that are named.
-        assert_eq!(complete("select mer from events", 10, &names()).1, [""; 0]);
+        assert_eq!(within("select mer from events", 10).1, [""; 0]);
         assert_eq!(of("é select ev").0, 10);
+        assert_eq!(complete("\\i /tm", 6, &names()), Completion::File);
     }
 
     #[test]
