@@ -78,7 +78,7 @@ impl PartitionStream for Rows {
         let schema = self.schema.clone();
         let renamed = move |batch: crate::error::Result<RecordBatch>| {
             let batch = batch.map_err(|e| DataFusionError::External(Box::new(e)))?;
-            Ok(batch.with_schema(schema.clone())?)
+            Ok(RecordBatch::try_new(schema.clone(), batch.columns().to_vec())?)
         };
         let batches = self.answer.clone().into_batches();
         let stream = futures::stream::iter(batches.map(renamed));

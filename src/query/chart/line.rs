@@ -4,7 +4,7 @@ use super::bars::lines;
 use super::number::{moment, number, range};
 use super::{Across, Chart};
 use ratatui_core::buffer::Buffer;
-use ratatui_core::layout::Rect;
+use ratatui_core::layout::{Alignment, Rect};
 use ratatui_core::symbols::Marker;
 use ratatui_core::widgets::Widget;
 use ratatui_widgets::chart::{Axis, Chart as Plot, Dataset, GraphType};
@@ -27,7 +27,7 @@ pub fn drawn(chart: &Chart, width: usize) -> String {
     let middle = f64::midpoint(across[0], across[1]);
     let x_axis = Axis::default().bounds(across).labels([label(across[0]), label(middle), label(across[1])]);
     let steps = (0..=3).map(|n| number(up[0] + (up[1] - up[0]) * f64::from(n) / 3.0));
-    let y_axis = Axis::default().bounds(up).labels(steps.collect::<Vec<_>>());
+    let y_axis = Axis::default().bounds(up).labels(steps.collect::<Vec<_>>()).labels_alignment(Alignment::Right);
     let dataset = Dataset::default().marker(Marker::Braille).graph_type(GraphType::Line).data(&dots);
     let area = Rect::new(0, 0, width as u16, HEIGHT);
     let mut buffer = Buffer::empty(area);

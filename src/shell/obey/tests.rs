@@ -7,7 +7,7 @@ use crate::shell::names;
 use std::path::Path;
 
 async fn session() -> Session {
-    let store = crate::warehouse::Store::in_memory();
+    let store = crate::warehouse::Store::nothing();
     let definitions = Arc::new(crate::table::Definitions::builtin().unwrap());
     Session::open(store, definitions, crate::query::Options::default()).await.unwrap()
 }
