@@ -1,7 +1,7 @@
 //! A line over an axis of times or numbers, in Braille dots.
 
 use super::bars::lines;
-use super::number::{moment, number, range};
+use super::number::{marks, moment, number};
 use super::{Across, Chart};
 use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::{Alignment, Rect};
@@ -18,7 +18,8 @@ pub fn drawn(chart: &Chart, width: usize) -> String {
     let (first, last) = (dots.first().map_or(0.0, |d| d.0), dots.last().map_or(0.0, |d| d.0));
     // One point, or all at one place, still needs an axis.
     let across = if first < last { [first, last] } else { [first - 0.5, last + 0.5] };
-    let up = range(dots.iter().map(|d| d.1));
+    let marks = marks(dots.iter().map(|d| d.1));
+    let up = [marks.first().copied().unwrap_or(0.0), marks.last().copied().unwrap_or(1.0)];
     let label = |at: f64| match chart.across {
         Across::Times => moment(at, across[1] - across[0]),
         Across::Numbers => number(at),
@@ -26,8 +27,10 @@ pub fn drawn(chart: &Chart, width: usize) -> String {
     };
     let middle = f64::midpoint(across[0], across[1]);
     let x_axis = Axis::default().bounds(across).labels([label(across[0]), label(middle), label(across[1])]);
-    let steps = (0..=3).map(|n| number(up[0] + (up[1] - up[0]) * f64::from(n) / 3.0));
-    let y_axis = Axis::default().bounds(up).labels(steps.collect::<Vec<_>>()).labels_alignment(Alignment::Right);
+    let y_axis = Axis::default()
+        .bounds(up)
+        .labels(marks.into_iter().map(number).collect::<Vec<_>>())
+        .labels_alignment(Alignment::Right);
     let dataset = Dataset::default().marker(Marker::Braille).graph_type(GraphType::Line).data(&dots);
     let area = Rect::new(0, 0, width as u16, HEIGHT);
     let mut buffer = Buffer::empty(area);

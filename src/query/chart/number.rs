@@ -31,15 +31,19 @@ pub fn moment(seconds: f64, span: f64) -> String {
     at.format(form).to_string()
 }
 
-/// The range of an axis that begins at zero where that is near, with room at the top.
-pub fn range(values: impl Iterator<Item = f64>) -> [f64; 2] {
+/// The marks of an axis, from its first to its last: three to six round numbers that take in all values, with zero where
+/// that is near.
+pub fn marks(values: impl Iterator<Item = f64>) -> Vec<f64> {
     let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
     let low = if low > 0.0 && low < high * 0.7 { 0.0 } else { low };
-    match low < high {
-        true => [low, high],
-        // One value: the axis needs some extent.
-        false => [low - low.abs().max(1.0) / 2.0, high + high.abs().max(1.0) / 2.0],
-    }
+    // One value: the axis needs some extent.
+    let (low, high) =
+        if low < high { (low, high) } else { (low - low.abs().max(1.0) / 2.0, high + high.abs().max(1.0) / 2.0) };
+    let rough = (high - low) / 4.0;
+    let power = 10f64.powf(rough.log10().floor());
+    let step = [1.0, 2.0, 2.5, 5.0, 10.0].into_iter().map(|s| s * power).find(|s| *s >= rough * 0.999).unwrap_or(rough);
+    let (first, last) = ((low / step).floor(), (high / step).ceil());
+    (0..=(last - first).clamp(1.0, 8.0) as usize).map(|n| (first + n as f64) * step).collect()
 }
 
 #[cfg(test)]
@@ -68,11 +72,17 @@ mod tests {
     }
 
     #[test]
-    fn an_axis_begins_at_zero_when_that_is_near_and_always_has_an_extent() {
-        assert_eq!(range([5.0, 10.0].into_iter()), [0.0, 10.0]);
-        assert_eq!(range([95.0, 100.0].into_iter()), [95.0, 100.0]);
-        assert_eq!(range([-5.0, 10.0].into_iter()), [-5.0, 10.0]);
-        assert_eq!(range([4.0, 4.0].into_iter()), [2.0, 6.0]);
-        assert_eq!(range([0.0].into_iter()), [-0.5, 0.5]);
+    fn an_axis_has_round_marks_around_all_values() {
+        let of = |values: &[f64]| marks(values.iter().copied());
+        assert_eq!(of(&[5.0, 10.0]), [0.0, 2.5, 5.0, 7.5, 10.0]);
+        assert_eq!(of(&[1.0, 31.0]), [0.0, 10.0, 20.0, 30.0, 40.0]);
+        assert_eq!(of(&[95.0, 100.0]), [94.0, 96.0, 98.0, 100.0]);
+        assert_eq!(of(&[-5.0, 10.0]), [-5.0, 0.0, 5.0, 10.0]);
+        for values in [&[4.0, 4.0][..], &[0.0], &[1e-9, 3e-9], &[1e15, 9e15], &[-7.0, -6.5]] {
+            let marks = of(values);
+            let (first, last) = (marks[0], marks[marks.len() - 1]);
+            assert!((2..=9).contains(&marks.len()), "{values:?}: {marks:?}");
+            assert!(values.iter().all(|v| (first..=last).contains(v)), "{values:?}: {marks:?}");
+        }
     }
 }

@@ -59,7 +59,7 @@ fn times_make_a_line_in_their_order_with_labelled_axes() {
         assert!(text.contains(label), "{label}\n{text}");
     }
     assert!(text.chars().any(|c| ('\u{2801}'..='\u{28ff}').contains(&c)), "{text}");
-    assert!(text.contains(" 9│"), "{text}");
+    assert!(text.contains(" 10│"), "{text}");
 }
 
 #[test]

@@ -4,12 +4,18 @@ use super::number::number;
 use super::{Across, Chart, Form};
 use crate::error::{Error, Result};
 use charts_rs::{AxisType, HorizontalBarChart, LineChart, Series, Symbol};
+use unicode_width::UnicodeWidthStr;
 
 const WIDTH: f32 = 900.0;
+/// What a character of a name takes at most in the usual sans-serif fonts at the chart's size, pixels: the chart is laid
+/// out before it is known which font the viewer has.
+const CHARACTER: f32 = 8.5;
 /// Height of a line chart, and what the frame of a bar chart takes.
 const HEIGHT: f32 = 420.0;
 const FRAME: f32 = 110.0;
 const BAR: f32 = 26.0;
+/// Room for the last label of the axis.
+const MARGIN: f32 = 25.0;
 /// Beyond this many points markers hide the line.
 const MARKED: usize = 60;
 
@@ -23,10 +29,17 @@ pub fn svg(chart: &Chart) -> Result<String> {
         Form::Line => chart.points.iter().map(|p| p.label.clone()).collect(),
     };
     let title = format!("{up} by {across}");
-    let series = Series::new_nullable(up.clone(), values);
+    let mut series = Series::new_nullable(up.clone(), values);
     let drawn = match chart.form {
         Form::Bars => {
-            let mut bars = HorizontalBarChart::new(vec![series], labels);
+            let widest = labels.iter().map(|l| l.width()).max().unwrap_or(0) as f32 * CHARACTER;
+            // The library draws from the bottom up.
+            series.data.reverse();
+            let mut bars = HorizontalBarChart::new(vec![series], labels.into_iter().rev().collect());
+            if let Some(axis) = bars.y_axis_configs.first_mut() {
+                axis.width = Some(widest.min(WIDTH / 2.0));
+            }
+            bars.margin.right += MARGIN;
             bars.width = WIDTH;
             bars.height = FRAME + BAR * chart.points.len() as f32;
             bars.title.text = title;
@@ -35,6 +48,7 @@ pub fn svg(chart: &Chart) -> Result<String> {
         }
         Form::Line => {
             let mut line = LineChart::new(vec![series], labels);
+            line.margin.right += MARGIN;
             line.width = WIDTH;
             line.height = HEIGHT;
             line.title.text = title;
