@@ -268,6 +268,9 @@ fn a_table_fits_the_terminal_and_tables_tell_of_themselves() {
     let shown = shell.line("\\views");
     assert!(shown.contains("dispatch_lifecycle") && shown.contains("campaign_daily"), "{shown}");
     let shown = shell.line("\\d campaign_daily");
-    assert!(shown.contains("campaign_daily: a view"), "{shown}");
+    for part in ["campaign_daily: a view", "Grain: one row per campaign", "tables; ", "newest event", "conversion_rate"]
+    {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
     shell.leave();
 }

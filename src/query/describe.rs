@@ -141,6 +141,16 @@ pub async fn table(session: &Session, name: &str, width: Option<usize>) -> Resul
     let mut text = String::new();
     if let Some(view) = session.views().iter().find(|v| v.name == name) {
         let _ = writeln!(text, "{name}: a view\n\n{}\n", view.doc);
+        let tables = tables_under(session, &name);
+        let snapshot = session.snapshot();
+        let held: Vec<(&str, Held)> =
+            tables.iter().map(|t| (t.as_str(), Held::of(&snapshot, t))).filter(|(_, held)| held.rows > 0).collect();
+        if !tables.is_empty() {
+            let rows: u64 = held.iter().map(|(_, h)| h.rows).sum();
+            let _ = writeln!(text, "reads {} tables; {} of them have rows, {rows} together", tables.len(), held.len());
+            text.push_str(&freshness(&snapshot, &held));
+            text.push('\n');
+        }
     } else if let Some(relation) = session.relations().into_iter().find(|r| r.name == name) {
         let _ = writeln!(text, "{name}: {}", relation.meaning);
         if relation.sort == Sort::Table {
@@ -174,15 +184,39 @@ fn facts(session: &Session, name: &str) -> String {
         Some((first, last)) => {
             let _ =
                 writeln!(text, "{} rows in {} days from {first} to {last}, {} bytes", held.rows, held.days, held.bytes);
-            let newest = held.newest.and_then(DateTime::from_timestamp_micros);
-            let written = snapshot.cells_of(name).map(|c| c.written_at).max();
-            if let (Some(newest), Some(written)) = (newest, written) {
-                let iso = |t: DateTime<chrono::Utc>| t.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
-                let _ = writeln!(text, "newest event {}, last written {}", iso(newest), iso(written));
-            }
+            text.push_str(&freshness(&snapshot, &[(name, held)]));
         }
     }
     text
+}
+
+/// `newest event …, last written …`, or nothing for tables without rows.
+fn freshness(snapshot: &Snapshot, held: &[(&str, Held)]) -> String {
+    let newest = held.iter().filter_map(|(_, h)| h.newest).max().and_then(DateTime::from_timestamp_micros);
+    let written = held.iter().flat_map(|(t, _)| snapshot.cells_of(t)).map(|c| c.written_at).max();
+    let (Some(newest), Some(written)) = (newest, written) else { return String::new() };
+    let iso = |t: DateTime<chrono::Utc>| t.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+    format!("newest event {}, last written {}\n", iso(newest), iso(written))
+}
+
+/// The tables a view reads, itself or through other views.
+fn tables_under(session: &Session, view: &str) -> BTreeSet<String> {
+    let tables = session.snapshot().table_names(session.definitions());
+    let (mut found, mut seen, mut open) = (BTreeSet::new(), BTreeSet::new(), vec![view.to_string()]);
+    while let Some(name) = open.pop() {
+        let name = name.trim_start_matches("public.").to_string();
+        if !seen.insert(name.clone()) {
+            continue;
+        }
+        if name == super::all_events::ALL_EVENTS {
+            found.extend(tables.iter().cloned());
+        } else if let Some(view) = session.views().iter().find(|v| v.name == name) {
+            open.extend(view.reads.iter().map(|(read, _)| read.clone()));
+        } else if tables.contains(&name) {
+            found.insert(name);
+        }
+    }
+    found
 }
 
 fn column_list(columns: &[ColumnInfo]) -> Result<Answer> {

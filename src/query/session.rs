@@ -1,5 +1,8 @@
 //! A session: SQL over one warehouse, always over one snapshot at a time, trying again when a cell was replaced.
 
+mod relations;
+
+use super::all_events;
 use super::answer::Answer;
 use super::builtin_views;
 use super::catalog::{CATALOG, PUBLIC};
@@ -8,12 +11,11 @@ use super::footers::Footers;
 use super::holdings::Holdings;
 use super::reader::Trace;
 use super::statement::{Effect, ParseFailure, Statement, effect, parse};
-use super::system_tables::{self, ColumnInfo, columns_of};
+use super::system_tables;
 use super::views::{self, View};
 use super::watch::Watch;
 use super::workers::Workers;
 use super::world::{Ground, World};
-use super::{all_events, sql_type::sql_type};
 use crate::error::{Error, Kind, Result};
 use crate::table::Definitions;
 use crate::warehouse::{CellKey, Snapshot, Store};
@@ -32,6 +34,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 const ATTEMPTS: usize = 5;
 /// How many replaced cells are looked up at a time.
 const LOOKUPS: usize = 32;
+
+pub use relations::{Relation, Sort};
 
 /// What a session may use, and the user's own views.
 #[derive(Debug, Clone)]
@@ -58,28 +62,6 @@ pub struct Session {
     memory: usize,
     workers: Workers,
     world: RwLock<Arc<World>>,
-}
-
-/// A table or view by name, for listings and completion.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Relation {
-    /// Its name, with the schema where that is not the default.
-    pub name: String,
-    /// What sort it is.
-    pub sort: Sort,
-    /// One line on what it holds.
-    pub meaning: String,
-}
-
-/// Sorts of relations.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sort {
-    /// One event type's cells.
-    Table,
-    /// A SELECT over others.
-    View,
-    /// What Eddyline knows itself.
-    System,
 }
 
 impl Session {
@@ -272,63 +254,6 @@ impl Session {
     /// The views, each after those it reads.
     pub fn views(&self) -> &[View] {
         &self.ground.views
-    }
-
-    /// The names of all functions, sorted.
-    pub fn functions(&self) -> Vec<String> {
-        let state = self.world().context.state();
-        let scalar = state.scalar_functions().keys();
-        let names = scalar.chain(state.aggregate_functions().keys()).chain(state.window_functions().keys());
-        names.cloned().collect::<std::collections::BTreeSet<_>>().into_iter().collect()
-    }
-
-    /// The columns of the result that was kept last, if there is one.
-    pub fn last_columns(&self) -> Option<Vec<String>> {
-        self.ground.last.columns()
-    }
-
-    /// Everything that can stand after FROM.
-    pub fn relations(&self) -> Vec<Relation> {
-        let snapshot = self.snapshot();
-        let definitions = self.definitions();
-        let relation = |name: String, sort, meaning: &str| Relation { name, sort, meaning: meaning.to_string() };
-        let tables = snapshot.table_names(definitions).into_iter().map(|name| {
-            let meaning = definitions.table(&name).map_or("Discovered in the data.", |d| d.meaning.as_str());
-            relation(name.clone(), Sort::Table, meaning)
-        });
-        let views =
-            self.views().iter().map(|v| relation(v.name.clone(), Sort::View, v.doc.lines().next().unwrap_or_default()));
-        let system = system_tables::TABLES
-            .iter()
-            .map(|(n, m)| relation(format!("{}.{n}", system_tables::SYSTEM), Sort::System, m));
-        let every = [relation(all_events::ALL_EVENTS.to_string(), Sort::View, all_events::MEANING)];
-        tables.chain(every).chain(views).chain(system).collect()
-    }
-
-    /// The columns of a relation. Those of views and system tables have no meanings.
-    pub async fn columns(&self, relation: &str) -> Result<Vec<ColumnInfo>> {
-        let world = self.world();
-        let name = relation.to_lowercase();
-        if self.snapshot().table_names(self.definitions()).contains(&name) {
-            return Ok(columns_of(&name, &world.holdings, self.definitions()));
-        }
-        let about = About { sql: "", file: None, tables: &world.names };
-        let context = world.context.clone();
-        let asked = name.clone();
-        let table = self.workers.run(async move { context.table_provider(asked.as_str()).await }).await?;
-        let table = table.map_err(|e| match e {
-            e @ DataFusionError::External(_) => translate(e, about),
-            _ => translate(DataFusionError::Plan(format!("table '{name}' not found")), about),
-        })?;
-        let column = |field: &arrow::datatypes::FieldRef| ColumnInfo {
-            table: name.clone(),
-            name: field.name().clone(),
-            kind: sql_type(field.data_type()),
-            pii: self.definitions().shared_column(field.name()).is_some_and(|(_, pii)| pii),
-            meaning: String::new(),
-            discovered: false,
-        };
-        Ok(table.schema().fields().iter().map(column).collect())
     }
 }
 
