@@ -4,7 +4,7 @@ use super::catalog::Part;
 use super::dice::mix_text;
 use super::options::{AvroType, FieldSpec};
 use super::timeline::{BEGIN, FALLBACK, FIRST, HARD, MACHINE};
-use super::words::{EVENTS, REPLIES, SOFT_BOUNCES};
+use super::words::{EVENTS, SOFT_BOUNCES};
 
 /// Where a field's value comes from.
 #[derive(Debug, Clone, Copy)]
@@ -111,6 +111,14 @@ pub enum Content {
     CarrierText,
     /// What the carrier answered: its code.
     CarrierCode,
+    /// What a user wrote back.
+    ReplyText,
+    /// What it did to the subscription.
+    ReplyAction,
+    /// The channel whose subscription changed: that of the message it answers.
+    SubscriptionChannel,
+    /// What the subscription is now.
+    SubscriptionStatus,
     /// What converted, as JSON text.
     Conversion,
     /// Which of the conversions, 0 to 3.
@@ -195,7 +203,7 @@ pub fn content(event_type: &str, field: &FieldSpec) -> Content {
         "message_extras" => Content::Part(Part::Extras),
         "short_url" => Content::Part(Part::ShortUrl),
         "channel" if event_type.starts_with("users.canvas") => Content::Part(Part::ChannelName),
-        "channel" => Words(&["email", "email", "push", "sms"], 100),
+        "channel" => Content::SubscriptionChannel,
         "dispatch_id" => Dispatch,
         "session_id" | "canvas_entry_id" | "activity_id" | "invocation_id" | "request_id" => Link,
         "message_id" if inbound => OwnId,
@@ -270,8 +278,8 @@ pub fn content(event_type: &str, field: &FieldSpec) -> Content {
         "resolution" => Words(&["1170x2532", "1080x2340", "1440x3120"], 300),
         "sdk_version" => Words(&["9.1.0", "9.2.0", "10.0.0", "30.1.1"], 20),
         "category" => Words(&["marketing", "basic", "single"], 300),
-        "action" => Words(&["Subscribed", "Unsubscribed", "None", "None", "None"], 0),
-        "message_body" => Words(REPLIES, 0),
+        "action" => Content::ReplyAction,
+        "message_body" => Content::ReplyText,
         "media_urls" => List(&["https://media.example/a.jpg", "https://media.example/b c.png"], 850),
         "quick_reply_text" => Words(&["Yes", "No", "Later"], 800),
         "template_name" => Words(&["order_update_v2", "sale_teaser", "welcome_1"], 150),
@@ -301,7 +309,7 @@ pub fn content(event_type: &str, field: &FieldSpec) -> Content {
         "exit_reason" => Words(&["matched_audience", "performed_event"], 800),
         "progression_type" => Words(&["advance", "advance", "advance", "exit"], 0),
         "state_change_source" => Words(&["dashboard", "api", "preference_center", "email_list_unsubscribe"], 20),
-        "subscription_status" => Words(&["Subscribed", "Unsubscribed", "Unsubscribed", "Opted In"], 0),
+        "subscription_status" => Content::SubscriptionStatus,
         "update_source" => Words(&["rest_api", "sdk", "dashboard", "csv_import"], 0),
         "archived" => Chance(5, 200),
         "source" => Words(&["organic", "search_ads", "partner_network"], 0),

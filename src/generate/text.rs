@@ -2,7 +2,8 @@
 
 use super::kind::Kind;
 use super::story::{Story, Touch};
-use super::timeline::FALLBACK;
+use super::timeline::{FALLBACK, JOINED, LEFT};
+use super::value::reply;
 
 /// Tells one SMS. `fallback` is the flag of one that replaces a rich message.
 pub fn sms(story: &mut Story, touch: &Touch, fallback: u8) {
@@ -49,9 +50,12 @@ fn inbound(story: &mut Story, touch: &Touch, time: u32) {
     if let Some(user) = story.world.population.sharer(touch.user) {
         story.say(Kind::SmsInbound, time, &Touch { user, ..touch });
     }
-    if story.dice.chance(400) {
-        story.say(Kind::GroupState, time + 1, &touch);
-    }
+    let change = match reply(time) {
+        Some((_, "Unsubscribed")) => LEFT,
+        Some((_, "Subscribed")) => JOINED,
+        _ => return,
+    };
+    story.tell(Kind::GroupState, time + 1, &touch, change, 0);
 }
 
 /// Tells one RCS message.
