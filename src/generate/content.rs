@@ -115,8 +115,10 @@ pub enum Content {
     ReplyText,
     /// What it did to the subscription.
     ReplyAction,
-    /// The channel whose subscription changed: that of the message it answers.
-    SubscriptionChannel,
+    /// The channel whose subscription changed: that of the message it answers, else one of these.
+    SubscriptionChannel(&'static [&'static str]),
+    /// The subscription group of the message, else one of a few.
+    SubscriptionGroup,
     /// What the subscription is now.
     SubscriptionStatus,
     /// What converted, as JSON text.
@@ -131,6 +133,10 @@ pub enum Content {
     Attributes,
     /// A price.
     Price,
+    /// One of some words, the same for all events of a message.
+    OfMessage(&'static [&'static str]),
+    /// One of some words, the same for all events of a dispatch.
+    OfDispatch(&'static [&'static str]),
     /// One of some words; null so many times in 1024 where the schema allows it.
     Words(&'static [&'static str], u16),
     /// A number in a range; null so many times in 1024.
@@ -192,7 +198,7 @@ pub fn content(event_type: &str, field: &FieldSpec) -> Content {
         "experiment_step_id" | "content_optimizer_step_id" => Content::Part(Part::StepId),
         "experiment_split_id" => Content::Part(Part::StepMessageId),
         "experiment_split_name" => Content::Part(Part::CanvasVariationName),
-        "subscription_group_id" => Content::Part(Part::SubscriptionGroup),
+        "subscription_group_id" => Content::SubscriptionGroup,
         "from_domain"
         | "from_phone_number"
         | "inbound_phone_number"
@@ -203,7 +209,8 @@ pub fn content(event_type: &str, field: &FieldSpec) -> Content {
         "message_extras" => Content::Part(Part::Extras),
         "short_url" => Content::Part(Part::ShortUrl),
         "channel" if event_type.starts_with("users.canvas") => Content::Part(Part::ChannelName),
-        "channel" => Content::SubscriptionChannel,
+        "channel" if event_type.contains("subscriptiongroup") => Content::SubscriptionChannel(&["email"]),
+        "channel" => Content::SubscriptionChannel(&["email", "email", "push"]),
         "dispatch_id" => Dispatch,
         "session_id" | "canvas_entry_id" | "activity_id" | "invocation_id" | "request_id" => Link,
         "message_id" if inbound => OwnId,
@@ -268,8 +275,8 @@ pub fn content(event_type: &str, field: &FieldSpec) -> Content {
         "name" => Words(EVENTS, 0),
         "currency" => Words(&["USD", "USD", "USD", "EUR", "GBP", "JPY"], 0),
         "product_id" => Words(super::words::PRODUCTS, 0),
-        "sending_ip" => Words(&["192.0.2.11", "192.0.2.12", "198.51.100.7", "203.0.113.40"], 0),
-        "esp" => Words(&["sparkpost", "sendgrid"], 0),
+        "sending_ip" => Content::OfDispatch(&["192.0.2.11", "192.0.2.12", "198.51.100.7", "203.0.113.40"]),
+        "esp" => Content::OfMessage(&["sparkpost", "sendgrid"]),
         "is_amp" => Chance(8, 0),
         "browser" => Words(&["Chrome", "Safari", "Firefox", "Mail"], 300),
         "device_class" => Words(&["Mobile", "Mobile", "Desktop", "Tablet"], 200),
@@ -296,7 +303,7 @@ pub fn content(event_type: &str, field: &FieldSpec) -> Content {
         "webhook_duration" => Number(20, 30_000, 0),
         "content_length" => Number(0, 4_000, 0),
         "raw_response" => Words(&["{\"error\":\"try again later\"}", "<html>bad gateway</html>"], 300),
-        "banner_placement_id" => Words(&["home_top", "cart_side", "account"], 0),
+        "banner_placement_id" => Content::OfMessage(&["home_top", "cart_side", "account"]),
         "button_id" => Words(&["0", "1"], 250),
         "button_action_type" => Words(&["URI", "DEEP_LINK", "CLOSE"], 800),
         "button_string" => Words(&["buy_now", "later", "close"], 800),

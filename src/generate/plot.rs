@@ -213,7 +213,7 @@ impl Plot {
                 let sent = time + story.dice.below(240);
                 let touch = Touch { message, ..touch };
                 story.message(channel, touch, sent);
-                story.converts(&touch, sent, 26 + 8 * which as u32);
+                story.converts(&touch, sent, 25 + 4 * which as u32);
             }
         }
     }

@@ -50,12 +50,17 @@ fn inbound(story: &mut Story, touch: &Touch, time: u32) {
     if let Some(user) = story.world.population.sharer(touch.user) {
         story.say(Kind::SmsInbound, time, &Touch { user, ..touch });
     }
+    answered(story, &touch, time);
+}
+
+/// What an answer does to the subscription.
+pub fn answered(story: &mut Story, touch: &Touch, time: u32) {
     let change = match reply(time) {
         Some((_, "Unsubscribed")) => LEFT,
         Some((_, "Subscribed")) => JOINED,
         _ => return,
     };
-    story.tell(Kind::GroupState, time + 1, &touch, change, 0);
+    story.tell(Kind::GroupState, time + 1, touch, change, 0);
 }
 
 /// Tells one RCS message.
@@ -81,6 +86,7 @@ pub fn rcs(story: &mut Story, touch: &Touch) {
         }
         if story.dice.chance(40) {
             story.say(Kind::RcsInbound, read + 40, &quiet);
+            answered(story, &quiet, read + 40);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::catalog::{Catalog, Part};
 use super::content::Content;
-use super::dice::{draw, hex8, hex32, mix, pick, scale, uuid, uuid_string};
+use super::dice::{draw, hex8, hex32, mix, number, pick, scale, uuid, uuid_string};
 use super::population::Population;
 use super::timeline::{BOT, JOINED, LEFT, NO_DEVICE, Stub};
 use super::words::{
@@ -265,10 +265,16 @@ impl World {
             // Drawn by the second, so that all profiles that share the phone wrote the same.
             Content::ReplyText => reply(stub.time).map_or(Value::Null, |r| Value::Text(r.0)),
             Content::ReplyAction => reply(stub.time).map_or(Value::Null, |r| Value::Text(r.1)),
-            Content::SubscriptionChannel => match self.catalog.message(stub.message).part(Part::ChannelName) {
+            Content::SubscriptionChannel(others) => match self.catalog.message(stub.message).part(Part::ChannelName) {
                 Some(channel) => Value::Text(channel),
-                None => text_or_null(pick(&["email", "email", "push"], drawn)),
+                None => text_or_null(pick(others, drawn)),
             },
+            Content::SubscriptionGroup => match self.catalog.message(stub.message).part(Part::SubscriptionGroup) {
+                Some(group) => Value::Text(group),
+                None => uuid_of(self.seed ^ 0x5b, drawn % 3),
+            },
+            Content::OfMessage(words) => text_or_null(pick(words, draw(u64::from(stub.message), salt))),
+            Content::OfDispatch(words) => text_or_null(pick(words, draw(stub.link, salt))),
             Content::SubscriptionStatus => match stub.detail {
                 LEFT => Value::Text("Unsubscribed"),
                 JOINED => Value::Text("Subscribed"),
@@ -382,23 +388,4 @@ fn in_scratch<'a>(scratch: &mut Vec<u8>, text: &[u8]) -> Value<'a> {
 /// Up to a tenth of a degree.
 fn fraction(drawn: u64) -> f32 {
     scale(drawn, 1000) as f32 / 10_000.0
-}
-
-/// Writes a whole number in decimal digits.
-pub fn number(to: &mut Vec<u8>, value: i64) {
-    let mut digits = [0_u8; 20];
-    let mut at = digits.len();
-    let mut rest = value.unsigned_abs();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    if value < 0 {
-        to.push(b'-');
-    }
-    to.extend_from_slice(&digits[at..]);
 }
