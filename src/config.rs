@@ -256,6 +256,17 @@ mod tests {
     }
 
     #[test]
+    fn the_files_that_the_readme_shows_are_understood() {
+        let readme = include_str!("../README.md");
+        let shown: Vec<&str> = readme.split("```toml\n").skip(1).filter_map(|t| t.split("```").next()).collect();
+        assert!(shown.len() >= 2, "{shown:?}");
+        for text in shown {
+            let read = toml::from_str::<Config>(text);
+            assert!(read.is_ok(), "{text}\n{}", read.unwrap_err());
+        }
+    }
+
+    #[test]
     fn a_value_is_never_repeated() {
         let texts = [
             "[store]\nazure_storage_account_key = 4711",

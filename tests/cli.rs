@@ -246,12 +246,12 @@ fn the_first_hour_with_eddyline() {
     let shell = Shell::new();
     assert_snapshot!(shell.says(GENERATE), @r#"
     $ eddyline generate --out export --events 60 --days 1 --seed 3 --types 'users.messages.email.*'
-    export/currents generated: 60 events of 11 types over 1 day, 61 records in 44 files (100.45 KiB)
+    export/currents generated: 60 events of 11 types over 1 day, 61 records in 42 files (96.89 KiB)
     -- exit code 0
     "#);
     assert_snapshot!(shell.says(GENERATE), @r#"
     $ eddyline generate --out export --events 60 --days 1 --seed 3 --types 'users.messages.email.*'
-    export/currents is there already: 60 events of 11 types over 1 day, 61 records in 44 files (100.45 KiB)
+    export/currents is there already: 60 events of 11 types over 1 day, 61 records in 42 files (96.89 KiB)
     -- exit code 0
     "#);
     assert_snapshot!(shell.says("eddyline status --warehouse w"), @r#"
@@ -263,25 +263,25 @@ fn the_first_hour_with_eddyline() {
     "#);
     assert_snapshot!(shell.says("eddyline plan --source export/currents --warehouse w"), @r#"
     $ eddyline plan --source export/currents --warehouse w
-    44 objects listed: 44 to load (100.45 KiB), 0 known, 0 out of scope
+    42 objects listed: 42 to load (96.89 KiB), 0 known, 0 out of scope
     0 files in the ledger
-      tables/users_messages_email_abort/queue_date=2026-03-02/part-00.parquet  2 files, 4.31 KiB
+      tables/users_messages_email_abort/queue_date=2026-03-02/part-00.parquet  1 file, 2.13 KiB
       tables/users_messages_email_bounce/queue_date=2026-03-02/part-00.parquet  1 file, 2.22 KiB
-      tables/users_messages_email_click/queue_date=2026-03-02/part-00.parquet  1 file, 3.03 KiB
-      tables/users_messages_email_deferral/queue_date=2026-03-02/part-00.parquet  2 files, 5.14 KiB
-      tables/users_messages_email_delivery/queue_date=2026-03-02/part-00.parquet  11 files, 25.25 KiB
+      tables/users_messages_email_click/queue_date=2026-03-02/part-00.parquet  1 file, 2.96 KiB
+      tables/users_messages_email_deferral/queue_date=2026-03-02/part-00.parquet  2 files, 5.01 KiB
+      tables/users_messages_email_delivery/queue_date=2026-03-02/part-00.parquet  11 files, 25.72 KiB
       tables/users_messages_email_markasspam/queue_date=2026-03-02/part-00.parquet  1 file, 2.00 KiB
-      tables/users_messages_email_open/queue_date=2026-03-02/part-00.parquet  7 files, 18.13 KiB
+      tables/users_messages_email_open/queue_date=2026-03-02/part-00.parquet  6 files, 15.50 KiB
       tables/users_messages_email_retry/queue_date=2026-03-02/part-00.parquet  1 file, 2.27 KiB
-      tables/users_messages_email_send/queue_date=2026-03-02/part-00.parquet  16 files, 34.18 KiB
+      tables/users_messages_email_send/queue_date=2026-03-02/part-00.parquet  16 files, 35.17 KiB
       tables/users_messages_email_softbounce/queue_date=2026-03-02/part-00.parquet  1 file, 2.14 KiB
-      tables/users_messages_email_unsubscribe/queue_date=2026-03-02/part-00.parquet  1 file, 1.79 KiB
+      tables/users_messages_email_unsubscribe/queue_date=2026-03-02/part-00.parquet  1 file, 1.77 KiB
     -- exit code 0
     "#);
     assert!(!shell.path("w").exists(), "planning made the warehouse");
     assert_snapshot!(shell.says(LOAD), @r#"
     $ eddyline load --source export/currents --warehouse w
-    loaded 44 files (100.45 KiB read) in [TIME] s
+    loaded 42 files (96.89 KiB read) in [TIME] s
       records                 61
       stored                  60  in 11 tables
       duplicates               1
@@ -292,36 +292,36 @@ fn the_first_hour_with_eddyline() {
     let before = all_files(&shell.path("w/tables"));
     assert_snapshot!(shell.says(LOAD), @r#"
     $ eddyline load --source export/currents --warehouse w
-    nothing new: 44 objects listed, 44 known
+    nothing new: 42 objects listed, 42 known
     -- exit code 0
     "#);
     assert_eq!(all_files(&shell.path("w/tables")), before, "loading again changed an object");
     assert_snapshot!(shell.says("eddyline plan --source export/currents --warehouse w"), @r#"
     $ eddyline plan --source export/currents --warehouse w
-    44 objects listed: 0 to load (0 B), 44 known, 0 out of scope
-    44 files in the ledger
+    42 objects listed: 0 to load (0 B), 42 known, 0 out of scope
+    42 files in the ledger
     -- exit code 0
     "#);
     assert_snapshot!(shell.says("eddyline status --warehouse w"), @r#"
     $ eddyline status --warehouse w
     w: 60 rows in 11 cells ([SIZE])
-    44 files in the ledger, log entry 1
+    42 files in the ledger, log entry 1
 
     table                                                        rows  newest hour        age  hours without a file
-    users_messages_email_abort                                      2  2026-03-02-18    [AGE]
+    users_messages_email_abort                                      1  2026-03-02-04    [AGE]
     users_messages_email_bounce                                     1  2026-03-02-00    [AGE]
     users_messages_email_click                                      1  2026-03-02-02    [AGE]
     users_messages_email_deferral                                   3  2026-03-02-11    [AGE]
-    users_messages_email_delivery                                  16  2026-03-02-23    [AGE]
+    users_messages_email_delivery                                  17  2026-03-02-23    [AGE]
     users_messages_email_markasspam                                 1  2026-03-02-07    [AGE]
-    users_messages_email_open                                       7  2026-03-02-21    [AGE]
+    users_messages_email_open                                       6  2026-03-02-21    [AGE]
     users_messages_email_retry                                      1  2026-03-02-03    [AGE]
-    users_messages_email_send                                      26  2026-03-02-23    [AGE]
+    users_messages_email_send                                      27  2026-03-02-23    [AGE]
     users_messages_email_softbounce                                 1  2026-03-02-05    [AGE]
     users_messages_email_unsubscribe                                1  2026-03-02-01    [AGE]
 
     last loads
-         1  [MOMENT]  44 files, 60 rows stored, 1 duplicate, 0 rejected, 0 quarantined
+         1  [MOMENT]  42 files, 60 rows stored, 1 duplicate, 0 rejected, 0 quarantined
     -- exit code 0
     "#);
     assert_snapshot!(shell.says("eddyline verify --warehouse w"), @r#"
@@ -364,7 +364,7 @@ fn a_pass_that_found_trouble() {
     shell.write("export/currents/reports/a.csv", "");
     assert_snapshot!(shell.says(LOAD), @r#"
     $ eddyline load --source export/currents --warehouse w
-    loaded 46 files (100.52 KiB read) in [TIME] s
+    loaded 44 files (96.97 KiB read) in [TIME] s
       records                 64
       stored                  62  in 12 tables
       duplicates               1
@@ -385,7 +385,7 @@ fn a_pass_that_found_trouble() {
     "#);
     assert_snapshot!(shell.says(LOAD), @r#"
     $ eddyline load --source export/currents --warehouse w
-    nothing new: 49 objects listed, 47 known
+    nothing new: 47 objects listed, 45 known
     ignored: 1 object (hidden), such as _SUCCESS
     ignored: 1 object (report csv), such as reports/a.csv
     still quarantined: 1 file of earlier passes
@@ -397,7 +397,7 @@ fn a_pass_that_found_trouble() {
     "#);
     assert_snapshot!(shell.says(&format!("{LOAD} --strict")), @r#"
     $ eddyline load --source export/currents --warehouse w --strict
-    nothing new: 49 objects listed, 47 known
+    nothing new: 47 objects listed, 45 known
     ignored: 1 object (hidden), such as _SUCCESS
     ignored: 1 object (report csv), such as reports/a.csv
     still quarantined: 1 file of earlier passes
@@ -411,7 +411,7 @@ fn a_pass_that_found_trouble() {
     assert_snapshot!(shell.says("eddyline status --warehouse w"), @r#"
     $ eddyline status --warehouse w
     w: 62 rows in 12 cells ([SIZE])
-    47 files in the ledger, log entry 1
+    45 files in the ledger, log entry 1
     the last pass failed: [MOMENT]
       error: 1 file is quarantined
       hint: everything else is loaded; system.quarantine and system.rejects give each one's reason
@@ -419,21 +419,21 @@ fn a_pass_that_found_trouble() {
     rejected: 1 record
 
     table                                                        rows  newest hour        age  hours without a file
-    users_messages_email_abort                                      2  2026-03-02-18    [AGE]
+    users_messages_email_abort                                      1  2026-03-02-04    [AGE]
     users_messages_email_bounce                                     1  2026-03-02-00    [AGE]
     users_messages_email_click                                      1  2026-03-02-02    [AGE]
     users_messages_email_deferral                                   3  2026-03-02-11    [AGE]
-    users_messages_email_delivery                                  16  2026-03-02-23    [AGE]
+    users_messages_email_delivery                                  17  2026-03-02-23    [AGE]
     users_messages_email_markasspam                                 1  2026-03-02-07    [AGE]
-    users_messages_email_open                                       8  2026-03-02-21    [AGE]
+    users_messages_email_open                                       7  2026-03-02-21    [AGE]
     users_messages_email_retry                                      1  2026-03-02-03    [AGE]
-    users_messages_email_send                                      26  2026-03-02-23    [AGE]
+    users_messages_email_send                                      27  2026-03-02-23    [AGE]
     users_messages_email_softbounce                                 1  2026-03-02-05    [AGE]
     users_messages_email_unsubscribe                                1  2026-03-02-01    [AGE]
     users_moon_landing                                              1  2026-03-02-06    [AGE]
 
     last loads
-         1  [MOMENT]  47 files, 62 rows stored, 1 duplicate, 1 rejected, 1 quarantined
+         1  [MOMENT]  45 files, 62 rows stored, 1 duplicate, 1 rejected, 1 quarantined
     -- exit code 0
     "#);
     shell.write("empty/_SUCCESS", "");
@@ -708,12 +708,12 @@ fn exit_codes_tell_a_scheduler_what_to_do() {
     // The hint is true: what is broken stays, and what follows it counts.
     assert_snapshot!(shell.says("eddyline state rebuild --warehouse w"), @r#"
     $ eddyline state rebuild --warehouse w
-    log entry 3: 11 cells, 44 files whose loading their footers prove
+    log entry 3: 11 cells, 42 files whose loading their footers prove
     -- exit code 0
     "#);
     assert_snapshot!(shell.says(LOAD), @r#"
     $ eddyline load --source export/currents --warehouse w
-    nothing new: 44 objects listed, 44 known
+    nothing new: 42 objects listed, 42 known
     -- exit code 0
     "#);
     shell.run("eddyline verify --deep --warehouse w").ends(0);
@@ -746,7 +746,7 @@ fn exit_codes_tell_a_scheduler_what_to_do() {
     );
     assert_snapshot!(shell.says(&format!("{LOAD} --columns freeze")), @r#"
     $ eddyline load --source export/currents --warehouse w --columns freeze
-    nothing loaded: 45 objects listed, 44 known
+    nothing loaded: 43 objects listed, 42 known
     -- stderr
     error: users_moon_landing was not loaded: columns = "freeze" and no definition knows this event type
     hint: describe them in a definitions folder (--defs), or load with --columns evolve
@@ -756,8 +756,8 @@ fn exit_codes_tell_a_scheduler_what_to_do() {
     fs::remove_file(cell).unwrap();
     assert_snapshot!(shell.says("eddyline verify --warehouse w"), @r#"
     $ eddyline verify --warehouse w
-    problem: tables/users_messages_email_abort/queue_date=2026-03-02/part-00.parquet is in the log and not in the store: 2 rows are missing
-    10 cells checked, 58 rows, 1 problem
+    problem: tables/users_messages_email_abort/queue_date=2026-03-02/part-00.parquet is in the log and not in the store: 1 rows are missing
+    10 cells checked, 59 rows, 1 problem
     -- stderr
     error: 1 problem in w
     hint: `eddyline load --rebuild` reads the source again and writes the cells anew

@@ -1,10 +1,10 @@
 //! A record as Avro bytes, straight from its stub.
 
-use super::dice::{hex32, uuid_text};
+use super::dice::{hex32, number, uuid_text};
 use super::options::AvroType;
 use super::schema::WriterSchema;
 use super::timeline::Stub;
-use super::value::{Value, World, number};
+use super::value::{Value, World};
 
 /// Appends a number the way Avro writes `int` and `long`.
 #[inline(always)]

@@ -3,6 +3,7 @@
 use super::kind::Kind;
 use super::story::{Story, Touch};
 use super::timeline::{BEGIN, HARD};
+use super::words::GOAL_SECONDS;
 
 /// Tells one entry at `time`.
 pub fn canvas(story: &mut Story, user: u32, time: u32) {
@@ -11,22 +12,22 @@ pub fn canvas(story: &mut Story, user: u32, time: u32) {
     let variation = story.dice.below(canvas.variations) as usize;
     let entry = story.dice.bits() | 1;
     let first = canvas.steps.first().and_then(|s| s.messages.get(variation)).copied().unwrap_or(0);
-    let touch = Touch { message: first, link: entry, ..Touch::of(user) };
-    let control = story.dice.chance(80);
+    let control = story.dice.chance(150);
+    let touch = Touch { message: if control { canvas.control } else { first }, link: entry, ..Touch::of(user) };
     story.tell(Kind::CanvasEntry, time, &touch, 0, if control { HARD } else { 0 });
-    let experiment = story.dice.chance(200);
+    let experiment = !control && story.dice.chance(200);
     if experiment {
-        let flags = if story.dice.chance(100) { HARD } else { 0 };
-        story.tell(Kind::SplitEntry, time + 1, &touch, 0, flags);
+        // The first path of an experiment is its control group.
+        story.tell(Kind::SplitEntry, time + 1, &touch, 0, if variation == 0 { HARD } else { 0 });
     }
     let mut at = time;
     if !control {
         at = steps(story, canvas, variation, &touch, time);
     }
-    if story.reacts(user, 70) {
+    if story.reacts(user, if control { 70 } else { 90 + 30 * variation as u32 }) {
+        let which = story.goal();
         // The time of a Canvas conversion is the end of its window.
-        let converted = at + [259_200, 86_400, 604_800, 3_600][story.dice.below(4) as usize];
-        let which = story.dice.below(4) as u16;
+        let converted = at + GOAL_SECONDS.get(usize::from(which)).copied().unwrap_or(0);
         story.tell(Kind::CanvasConversion, converted, &touch, which, 0);
         if experiment {
             story.tell(Kind::ExperimentConversion, converted, &touch, which, 0);

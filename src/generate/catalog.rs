@@ -153,6 +153,8 @@ pub struct Canvas {
     pub steps: Vec<Step>,
     /// How many variations.
     pub variations: u32,
+    /// The message that stands for its control group: a variation of its own, without steps.
+    pub control: u16,
 }
 
 /// Everything that is sent.
@@ -210,6 +212,12 @@ impl Catalog {
         let wanted = dice.below(count as u32) as usize;
         let any = || self.campaigns.iter().find(|c| c.channel == channel);
         self.campaigns.iter().filter(fits).nth(wanted).or_else(any)
+    }
+
+    /// The message that stands for the control group of some campaign; 0 when none has one.
+    pub fn control(&self, dice: &mut Dice) -> u16 {
+        let controls: Vec<u16> = self.campaigns.iter().filter_map(|c| c.control).collect();
+        pick(&controls, dice.bits()).copied().unwrap_or(0)
     }
 
     /// Some Canvas.
@@ -327,7 +335,13 @@ impl Maker {
             }
             Step { channel: *channel, messages }
         });
-        Canvas { steps: made.collect(), variations }
+        let steps = made.collect();
+        let mut control = Message::default();
+        control.set(Part::CanvasId, id.as_str());
+        control.set(Part::CanvasName, name.as_str());
+        control.set(Part::CanvasVariationId, self.id());
+        control.set(Part::CanvasVariationName, "Control");
+        Canvas { steps, variations, control: self.add(control) }
     }
 }
 
@@ -344,7 +358,8 @@ mod tests {
             let campaign = message.part(Part::CampaignId).is_some();
             assert_ne!(campaign, message.part(Part::CanvasId).is_some());
             assert_eq!(campaign, message.part(Part::VariationId).is_some());
-            assert_eq!(!campaign, message.part(Part::StepMessageId).is_some());
+            let of_no_step = campaign || catalog.canvases.iter().any(|c| c.control == number);
+            assert_ne!(of_no_step, message.part(Part::StepMessageId).is_some());
         }
         assert!(catalog.campaigns.iter().any(|c| c.control.is_some()));
     }

@@ -2,6 +2,7 @@
 
 use super::kind::Kind;
 use super::story::{Story, Touch};
+use super::text::answered;
 
 /// Tells one WhatsApp message.
 pub fn whatsapp(story: &mut Story, touch: &Touch) {
@@ -30,6 +31,7 @@ pub fn whatsapp(story: &mut Story, touch: &Touch) {
     if story.dice.chance(90) {
         let after = story.dice.tail(120, 86_400);
         story.say(Kind::WhatsAppInbound, read + after, touch);
+        answered(story, touch, read + after);
     }
 }
 

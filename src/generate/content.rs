@@ -4,7 +4,7 @@ use super::catalog::Part;
 use super::dice::mix_text;
 use super::options::{AvroType, FieldSpec};
 use super::timeline::{BEGIN, FALLBACK, FIRST, HARD, MACHINE};
-use super::words::{EVENTS, REPLIES, SOFT_BOUNCES};
+use super::words::{EVENTS, SOFT_BOUNCES};
 
 /// Where a field's value comes from.
 #[derive(Debug, Clone, Copy)]
@@ -111,6 +111,16 @@ pub enum Content {
     CarrierText,
     /// What the carrier answered: its code.
     CarrierCode,
+    /// What a user wrote back.
+    ReplyText,
+    /// What it did to the subscription.
+    ReplyAction,
+    /// The channel whose subscription changed: that of the message it answers, else one of these.
+    SubscriptionChannel(&'static [&'static str]),
+    /// The subscription group of the message, else one of a few.
+    SubscriptionGroup,
+    /// What the subscription is now.
+    SubscriptionStatus,
     /// What converted, as JSON text.
     Conversion,
     /// Which of the conversions, 0 to 3.
@@ -123,6 +133,10 @@ pub enum Content {
     Attributes,
     /// A price.
     Price,
+    /// One of some words, the same for all events of a message.
+    OfMessage(&'static [&'static str]),
+    /// One of some words, the same for all events of a dispatch.
+    OfDispatch(&'static [&'static str]),
     /// One of some words; null so many times in 1024 where the schema allows it.
     Words(&'static [&'static str], u16),
     /// A number in a range; null so many times in 1024.
@@ -184,7 +198,7 @@ pub fn content(event_type: &str, field: &FieldSpec) -> Content {
         "experiment_step_id" | "content_optimizer_step_id" => Content::Part(Part::StepId),
         "experiment_split_id" => Content::Part(Part::StepMessageId),
         "experiment_split_name" => Content::Part(Part::CanvasVariationName),
-        "subscription_group_id" => Content::Part(Part::SubscriptionGroup),
+        "subscription_group_id" => Content::SubscriptionGroup,
         "from_domain"
         | "from_phone_number"
         | "inbound_phone_number"
@@ -195,7 +209,8 @@ pub fn content(event_type: &str, field: &FieldSpec) -> Content {
         "message_extras" => Content::Part(Part::Extras),
         "short_url" => Content::Part(Part::ShortUrl),
         "channel" if event_type.starts_with("users.canvas") => Content::Part(Part::ChannelName),
-        "channel" => Words(&["email", "email", "push", "sms"], 100),
+        "channel" if event_type.contains("subscriptiongroup") => Content::SubscriptionChannel(&["email"]),
+        "channel" => Content::SubscriptionChannel(&["email", "email", "push"]),
         "dispatch_id" => Dispatch,
         "session_id" | "canvas_entry_id" | "activity_id" | "invocation_id" | "request_id" => Link,
         "message_id" if inbound => OwnId,
@@ -260,8 +275,8 @@ pub fn content(event_type: &str, field: &FieldSpec) -> Content {
         "name" => Words(EVENTS, 0),
         "currency" => Words(&["USD", "USD", "USD", "EUR", "GBP", "JPY"], 0),
         "product_id" => Words(super::words::PRODUCTS, 0),
-        "sending_ip" => Words(&["192.0.2.11", "192.0.2.12", "198.51.100.7", "203.0.113.40"], 0),
-        "esp" => Words(&["sparkpost", "sendgrid"], 0),
+        "sending_ip" => Content::OfDispatch(&["192.0.2.11", "192.0.2.12", "198.51.100.7", "203.0.113.40"]),
+        "esp" => Content::OfMessage(&["sparkpost", "sendgrid"]),
         "is_amp" => Chance(8, 0),
         "browser" => Words(&["Chrome", "Safari", "Firefox", "Mail"], 300),
         "device_class" => Words(&["Mobile", "Mobile", "Desktop", "Tablet"], 200),
@@ -270,8 +285,8 @@ pub fn content(event_type: &str, field: &FieldSpec) -> Content {
         "resolution" => Words(&["1170x2532", "1080x2340", "1440x3120"], 300),
         "sdk_version" => Words(&["9.1.0", "9.2.0", "10.0.0", "30.1.1"], 20),
         "category" => Words(&["marketing", "basic", "single"], 300),
-        "action" => Words(&["Subscribed", "Unsubscribed", "None", "None", "None"], 0),
-        "message_body" => Words(REPLIES, 0),
+        "action" => Content::ReplyAction,
+        "message_body" => Content::ReplyText,
         "media_urls" => List(&["https://media.example/a.jpg", "https://media.example/b c.png"], 850),
         "quick_reply_text" => Words(&["Yes", "No", "Later"], 800),
         "template_name" => Words(&["order_update_v2", "sale_teaser", "welcome_1"], 150),
@@ -288,7 +303,7 @@ pub fn content(event_type: &str, field: &FieldSpec) -> Content {
         "webhook_duration" => Number(20, 30_000, 0),
         "content_length" => Number(0, 4_000, 0),
         "raw_response" => Words(&["{\"error\":\"try again later\"}", "<html>bad gateway</html>"], 300),
-        "banner_placement_id" => Words(&["home_top", "cart_side", "account"], 0),
+        "banner_placement_id" => Content::OfMessage(&["home_top", "cart_side", "account"]),
         "button_id" => Words(&["0", "1"], 250),
         "button_action_type" => Words(&["URI", "DEEP_LINK", "CLOSE"], 800),
         "button_string" => Words(&["buy_now", "later", "close"], 800),
@@ -301,7 +316,7 @@ pub fn content(event_type: &str, field: &FieldSpec) -> Content {
         "exit_reason" => Words(&["matched_audience", "performed_event"], 800),
         "progression_type" => Words(&["advance", "advance", "advance", "exit"], 0),
         "state_change_source" => Words(&["dashboard", "api", "preference_center", "email_list_unsubscribe"], 20),
-        "subscription_status" => Words(&["Subscribed", "Unsubscribed", "Unsubscribed", "Opted In"], 0),
+        "subscription_status" => Content::SubscriptionStatus,
         "update_source" => Words(&["rest_api", "sdk", "dashboard", "csv_import"], 0),
         "archived" => Chance(5, 200),
         "source" => Words(&["organic", "search_ads", "partner_network"], 0),

@@ -40,6 +40,25 @@ pub fn pick<T>(items: &[T], drawn: u64) -> Option<&T> {
     items.get(scale(drawn, items.len() as u32) as usize)
 }
 
+/// Writes a whole number in decimal digits.
+pub fn number(to: &mut Vec<u8>, value: i64) {
+    let mut digits = [0_u8; 20];
+    let mut at = digits.len();
+    let mut rest = value.unsigned_abs();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if value < 0 {
+        to.push(b'-');
+    }
+    to.extend_from_slice(&digits[at..]);
+}
+
 /// The dice of the story: what happens, and when.
 #[derive(Debug)]
 pub struct Dice(Pcg64Mcg);

@@ -2,7 +2,7 @@
 
 use super::kind::Kind;
 use super::story::{Opens, Story, Touch};
-use super::timeline::{BOT, HARD, MACHINE};
+use super::timeline::{BOT, HARD, LEFT, MACHINE};
 use super::words::MAILBOXES;
 
 /// Everything about one message ends before it is a week old, so that each has one unique open by Braze's rule of seven
@@ -90,7 +90,7 @@ fn people(story: &mut Story, touch: &Touch, delivered: u32, opens: &mut Opens) {
     }
     if story.dice.chance(6) {
         story.tell(Kind::EmailUnsubscribe, delivered + after + 20, touch, 5, 0);
-        story.say(Kind::GlobalState, delivered + after + 21, touch);
+        story.tell(Kind::GlobalState, delivered + after + 21, touch, LEFT, 0);
     }
     if story.dice.chance(2) {
         story.say(Kind::EmailSpam, delivered + after + 30, touch);

@@ -1,11 +1,11 @@
 //! A record as one line of JSON. Fields without a value are left out.
 
 use super::avro_record::{real, text_of, whole};
-use super::dice::{hex32, uuid_text};
+use super::dice::{hex32, number, uuid_text};
 use super::options::AvroType;
 use super::schema::WriterSchema;
 use super::timeline::Stub;
-use super::value::{Value, World, number};
+use super::value::{Value, World};
 use std::io::Write as _;
 
 /// Appends one record and a newline. `scratch` is only lent.

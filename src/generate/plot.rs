@@ -201,20 +201,19 @@ impl Plot {
                     continue;
                 }
                 let touch = Touch { link, flags: BLAST, ..Touch::of(user) };
-                if let Some(message) = campaign.control.filter(|_| story.dice.chance(60)) {
-                    story.say(Kind::EnrollInControl, time, &Touch { message, link: 0, ..touch });
+                if let Some(message) = campaign.control.filter(|_| story.dice.chance(100)) {
+                    let touch = Touch { message, link: 0, ..touch };
+                    story.say(Kind::EnrollInControl, time, &touch);
+                    story.converts(&touch, time, 22);
                     continue;
                 }
                 let which = story.dice.below(campaign.messages.len() as u32) as usize;
                 let message = campaign.messages.get(which).copied().unwrap_or(0);
                 // A large campaign takes its minutes.
                 let sent = time + story.dice.below(240);
-                story.message(channel, Touch { message, ..touch }, sent);
-                if story.reacts(user, 8) {
-                    let converted = sent + story.dice.tail(20_000, 3 * 86_400);
-                    let index = story.dice.below(4) as u16;
-                    story.tell(Kind::CampaignConversion, converted, &Touch { message, link: 0, ..touch }, index, 0);
-                }
+                let touch = Touch { message, ..touch };
+                story.message(channel, touch, sent);
+                story.converts(&touch, sent, 25 + 4 * which as u32);
             }
         }
     }
@@ -251,15 +250,23 @@ impl Plot {
             Some(Single::Message(channel)) => {
                 let touch = self.triggered(story, channel, user);
                 story.message(channel, touch, time);
+                if matches!(channel, Channel::Email | Channel::Push | Channel::Sms | Channel::WhatsApp) {
+                    story.converts(&touch, time, 30);
+                }
             }
             Some(Single::Campaign) => {
                 let Some(campaign) = world.catalog.campaign(Channel::Email, false, &mut story.dice) else { return };
-                let index = story.dice.below(4) as u16;
-                match campaign.control.filter(|_| index == 0) {
-                    Some(message) => story.say(Kind::EnrollInControl, time, &Touch { message, ..Touch::of(user) }),
+                match campaign.control.filter(|_| story.dice.chance(600)) {
+                    Some(message) => {
+                        let touch = Touch { message, ..Touch::of(user) };
+                        story.say(Kind::EnrollInControl, time, &touch);
+                        story.converts(&touch, time, 24);
+                    }
                     None => {
                         let message = campaign.messages.first().copied().unwrap_or(0);
-                        story.tell(Kind::CampaignConversion, time, &Touch { message, ..Touch::of(user) }, index, 0)
+                        let touch = Touch { message, link: story.dice.bits() | 1, ..Touch::of(user) };
+                        story.message(Channel::Email, touch, time);
+                        story.converts(&touch, time, 30);
                     }
                 };
             }
@@ -307,6 +314,9 @@ impl Plot {
         }
         if matches!(name, Some(Kind::CampaignConversion | Kind::EnrollInControl)) {
             touch = Touch { link: 0, ..self.triggered(story, Channel::Email, user) };
+            if name == Some(Kind::EnrollInControl) {
+                touch.message = world.catalog.control(&mut story.dice);
+            }
         }
         let mut event = stub(slot, time, &touch, 0, 0);
         if matches!(name, Some(Kind::Orphan | Kind::DeleteRequest)) {

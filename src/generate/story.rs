@@ -122,6 +122,25 @@ impl Story<'_> {
         let interest = self.world.population.interest(user);
         self.dice.chance(per_mille * interest / 340)
     }
+
+    /// Now and then a goal of the campaign is met after a message, or by a member of the control group without one.
+    pub fn converts(&mut self, touch: &Touch, time: u32, per_mille: u32) {
+        if self.reacts(touch.user, per_mille) {
+            let met = time + self.dice.tail(20_000, 3 * 86_400);
+            let goal = self.goal();
+            self.tell(Kind::CampaignConversion, met, &Touch { link: 0, ..*touch }, goal, 0);
+        }
+    }
+
+    /// Which goal is met, 0 to 3: mostly the first.
+    pub fn goal(&mut self) -> u16 {
+        match self.dice.below(20) {
+            0..14 => 0,
+            14..17 => 1,
+            17..19 => 2,
+            _ => 3,
+        }
+    }
 }
 
 /// The opens of one message to one recipient. The one that is queued first gets marked: as long as any of them is part of

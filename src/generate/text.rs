@@ -2,7 +2,8 @@
 
 use super::kind::Kind;
 use super::story::{Story, Touch};
-use super::timeline::FALLBACK;
+use super::timeline::{FALLBACK, JOINED, LEFT};
+use super::value::reply;
 
 /// Tells one SMS. `fallback` is the flag of one that replaces a rich message.
 pub fn sms(story: &mut Story, touch: &Touch, fallback: u8) {
@@ -49,9 +50,17 @@ fn inbound(story: &mut Story, touch: &Touch, time: u32) {
     if let Some(user) = story.world.population.sharer(touch.user) {
         story.say(Kind::SmsInbound, time, &Touch { user, ..touch });
     }
-    if story.dice.chance(400) {
-        story.say(Kind::GroupState, time + 1, &touch);
-    }
+    answered(story, &touch, time);
+}
+
+/// What an answer does to the subscription.
+pub fn answered(story: &mut Story, touch: &Touch, time: u32) {
+    let change = match reply(time) {
+        Some((_, "Unsubscribed")) => LEFT,
+        Some((_, "Subscribed")) => JOINED,
+        _ => return,
+    };
+    story.tell(Kind::GroupState, time + 1, touch, change, 0);
 }
 
 /// Tells one RCS message.
@@ -77,6 +86,7 @@ pub fn rcs(story: &mut Story, touch: &Touch) {
         }
         if story.dice.chance(40) {
             story.say(Kind::RcsInbound, read + 40, &quiet);
+            answered(story, &quiet, read + 40);
         }
     }
 }

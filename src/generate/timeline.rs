@@ -22,6 +22,11 @@ pub const BLAST: u8 = 64;
 /// A record delivered again.
 pub const COPY: u8 = 128;
 
+/// The detail of a change of subscription that the user asked for: leaves.
+pub const LEFT: u16 = 1;
+/// The same: joins.
+pub const JOINED: u16 = 2;
+
 /// No device takes part.
 pub const NO_DEVICE: u8 = u8::MAX;
 

@@ -2,11 +2,12 @@
 
 use super::catalog::{Catalog, Part};
 use super::content::Content;
-use super::dice::{draw, hex8, hex32, mix, pick, scale, uuid, uuid_string};
+use super::dice::{draw, hex8, hex32, mix, number, pick, scale, uuid, uuid_string};
 use super::population::Population;
-use super::timeline::{BOT, NO_DEVICE, Stub};
+use super::timeline::{BOT, JOINED, LEFT, NO_DEVICE, Stub};
 use super::words::{
-    AGENTS, CARRIER_ERRORS, DEVICES, FIRST_NAMES, HARD_BOUNCES, LAST_NAMES, LINKS, MAILBOXES, PRODUCTS, SOFT_BOUNCES,
+    AGENTS, CARRIER_ERRORS, DEVICES, FIRST_NAMES, GOAL_SECONDS, HARD_BOUNCES, LAST_NAMES, LINKS, MAILBOXES, PRODUCTS,
+    REPLIES, SOFT_BOUNCES,
 };
 
 /// A value on its way into a record.
@@ -261,10 +262,28 @@ impl World {
             // The same draw for both, so that code and text agree.
             Content::CarrierText => pick(CARRIER_ERRORS, draw(stub.seq, 30)).map_or(Value::Null, |e| Value::Text(e.1)),
             Content::CarrierCode => pick(CARRIER_ERRORS, draw(stub.seq, 30)).map_or(Value::Null, |e| Value::Text(e.0)),
+            // Drawn by the second, so that all profiles that share the phone wrote the same.
+            Content::ReplyText => reply(stub.time).map_or(Value::Null, |r| Value::Text(r.0)),
+            Content::ReplyAction => reply(stub.time).map_or(Value::Null, |r| Value::Text(r.1)),
+            Content::SubscriptionChannel(others) => match self.catalog.message(stub.message).part(Part::ChannelName) {
+                Some(channel) => Value::Text(channel),
+                None => text_or_null(pick(others, drawn)),
+            },
+            Content::SubscriptionGroup => match self.catalog.message(stub.message).part(Part::SubscriptionGroup) {
+                Some(group) => Value::Text(group),
+                None => uuid_of(self.seed ^ 0x5b, drawn % 3),
+            },
+            Content::OfMessage(words) => text_or_null(pick(words, draw(u64::from(stub.message), salt))),
+            Content::OfDispatch(words) => text_or_null(pick(words, draw(stub.link, salt))),
+            Content::SubscriptionStatus => match stub.detail {
+                LEFT => Value::Text("Unsubscribed"),
+                JOINED => Value::Text("Subscribed"),
+                _ => text_or_null(pick(&["Subscribed", "Unsubscribed", "Unsubscribed", "Opted In"], drawn)),
+            },
             Content::Conversion => {
                 scratch.clear();
                 scratch.extend_from_slice(b"{\"window\":");
-                number(scratch, [259_200, 86_400, 604_800, 3_600][usize::from(stub.detail & 3)]);
+                number(scratch, i64::from(GOAL_SECONDS.get(usize::from(stub.detail & 3)).copied().unwrap_or(0)));
                 scratch.extend_from_slice(match stub.detail & 3 {
                     0 => b",\"type\":\"Makes Purchase\"}" as &[u8],
                     1 => b",\"type\":\"Opens App\",\"app_ids\":[]}",
@@ -347,6 +366,11 @@ fn own<'a>(stub: &Stub, which: u64) -> Value<'a> {
     uuid_of(mix(stub.seq), which)
 }
 
+/// What is written back in that second, and what it does to the subscription.
+pub fn reply(time: u32) -> Option<(&'static str, &'static str)> {
+    pick(REPLIES, draw(u64::from(time), 31)).copied()
+}
+
 fn link(stub: &Stub) -> &'static str {
     LINKS.get(usize::from(stub.detail) % LINKS.len()).copied().unwrap_or("home")
 }
@@ -364,23 +388,4 @@ fn in_scratch<'a>(scratch: &mut Vec<u8>, text: &[u8]) -> Value<'a> {
 /// Up to a tenth of a degree.
 fn fraction(drawn: u64) -> f32 {
     scale(drawn, 1000) as f32 / 10_000.0
-}
-
-/// Writes a whole number in decimal digits.
-pub fn number(to: &mut Vec<u8>, value: i64) {
-    let mut digits = [0_u8; 20];
-    let mut at = digits.len();
-    let mut rest = value.unsigned_abs();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    if value < 0 {
-        to.push(b'-');
-    }
-    to.extend_from_slice(&digits[at..]);
 }

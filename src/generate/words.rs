@@ -188,6 +188,16 @@ pub const CARRIER_ERRORS: &[(&str, &str)] = &[
     ("30007", "filtered by the carrier"),
     ("21610", "the recipient has opted out"),
 ];
-/// What users write back.
-pub const REPLIES: &[&str] =
-    &["STOP", "START", "HELP", "thanks!", "where is my order?", "Yes 👍", "no, \"never\" again"];
+/// What users write back, with what becomes of their subscription.
+pub const REPLIES: &[(&str, &str)] = &[
+    ("STOP", "Unsubscribed"),
+    ("stop", "Unsubscribed"),
+    ("START", "Subscribed"),
+    ("HELP", "None"),
+    ("thanks!", "None"),
+    ("where is my order?", "None"),
+    ("Yes 👍", "None"),
+    ("no, \"never\" again", "None"),
+];
+/// How long after a Canvas or campaign each of its four goals may be met, in seconds.
+pub const GOAL_SECONDS: [u32; 4] = [259_200, 86_400, 604_800, 3_600];
