@@ -59,7 +59,7 @@ struct Rule {
 }
 
 /// Each room and the rooms it may name. A room that is not here is not part of the design yet.
-const ROOMS: [(&str, &[&str]); 12] = [
+const ROOMS: [(&str, &[&str]); 13] = [
     ("error", &[]),
     ("currents", &["error"]),
     ("table", &["currents", "error"]),
@@ -67,10 +67,26 @@ const ROOMS: [(&str, &[&str]); 12] = [
     ("load", &["warehouse", "table", "currents", "error"]),
     ("tell", &["load", "warehouse", "table", "currents", "error"]),
     ("query", &["warehouse", "table", "currents", "error"]),
+    ("connect", &["query", "warehouse", "table", "currents", "error"]),
     ("doctor", &["load", "warehouse", "currents", "error"]),
     ("generate", &["table", "currents", "error"]),
     ("config", &["error"]),
-    ("cli", &["config", "doctor", "generate", "query", "tell", "load", "warehouse", "table", "currents", "error"]),
+    (
+        "cli",
+        &[
+            "config",
+            "connect",
+            "doctor",
+            "generate",
+            "query",
+            "tell",
+            "load",
+            "warehouse",
+            "table",
+            "currents",
+            "error",
+        ],
+    ),
     ("main", &["cli"]),
 ];
 
