@@ -1,9 +1,11 @@
 //! ClickHouse: a view over a table function for each table.
 
 use super::all_events;
+use super::dialect::Dialect;
 use super::place::Place;
 use super::script::Script;
 use super::sql_text::Engine;
+use super::views::Views;
 use super::warehouse::{Table, Warehouse};
 use crate::error::Result;
 
@@ -43,8 +45,17 @@ pub fn script(warehouse: &Warehouse) -> Result<String> {
         script.statement(&format!("CREATE OR REPLACE VIEW {name} AS\n{}", select(&warehouse.place, table)));
     }
     if warehouse.whole {
-        let all = all_events::select(ENGINE, warehouse.tables.iter());
+        let all = all_events::select(ENGINE, "", warehouse.tables.iter());
         script.statement(&format!("CREATE OR REPLACE VIEW all_events AS\n{all}"));
+        Views {
+            dialect: Dialect::ClickHouse,
+            system: false,
+            schema: None,
+            create: &|script, name, sql| {
+                script.statement(&format!("CREATE OR REPLACE VIEW {} AS\n{sql}", ENGINE.name(name)))
+            },
+        }
+        .write(&mut script, warehouse);
     }
     Ok(script.text())
 }

@@ -4,6 +4,7 @@ mod all_events;
 mod athena;
 mod bigquery;
 mod clickhouse;
+mod dialect;
 mod duckdb;
 mod duckdb_log;
 mod pandas;
@@ -15,6 +16,7 @@ mod snowflake;
 mod spark;
 mod sql_text;
 mod trino;
+mod views;
 mod warehouse;
 
 pub use place::Place;

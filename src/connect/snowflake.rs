@@ -1,8 +1,10 @@
 //! Snowflake: external tables over a stage, each column an expression on `VALUE`, the day one on the file's name.
 
+use super::dialect::Dialect;
 use super::place::Place;
 use super::script::Script;
 use super::sql_text::Engine;
+use super::views::Views;
 use super::warehouse::{Column, Kind, Table, Warehouse};
 use super::{all_events, only};
 use crate::error::Result;
@@ -43,8 +45,17 @@ pub fn script(warehouse: &Warehouse) -> Result<String> {
         script.statement(&create(table));
     }
     if warehouse.whole {
-        let all = all_events::select(ENGINE, warehouse.tables.iter());
+        let all = all_events::select(ENGINE, "", warehouse.tables.iter());
         script.statement(&format!("CREATE OR REPLACE VIEW all_events AS\n{all}"));
+        Views {
+            dialect: Dialect::Snowflake,
+            system: false,
+            schema: None,
+            create: &|script, name, sql| {
+                script.statement(&format!("CREATE OR REPLACE VIEW {} AS\n{sql}", ENGINE.name(name)))
+            },
+        }
+        .write(&mut script, warehouse);
     }
     script.about("After each load, from here on.");
     for table in &warehouse.tables {

@@ -9,6 +9,7 @@ import datetime
 import decimal
 import importlib.util
 import json
+import runpy
 import sys
 from pathlib import Path
 
@@ -23,7 +24,7 @@ def duckdb_relations(script):
 
     con = duckdb.connect()
     con.execute(script.read_text())
-    return lambda name: con.execute(f'SELECT * FROM "{name}"').to_arrow_table()
+    return lambda name: con.sql(f'SELECT * FROM "{name}"').to_arrow_table()
 
 
 def chdb_relations(script):
@@ -55,6 +56,24 @@ def pandas_relations(script):
     return relation
 
 
+def spark_relations(script):
+    """Spark in this process; the session the script asks for is the one made here."""
+    from pyspark.sql import SparkSession
+
+    builder = SparkSession.builder.master("local[1]").appName("eddyline")
+    for name, setting in [
+        ("spark.ui.enabled", "false"),
+        ("spark.driver.bindAddress", "127.0.0.1"),
+        ("spark.driver.host", "127.0.0.1"),
+        ("spark.sql.shuffle.partitions", "1"),
+        ("spark.log.level", "ERROR"),
+    ]:
+        builder = builder.config(name, setting)
+    spark = builder.getOrCreate()
+    runpy.run_path(str(script))
+    return lambda name: spark.table(name).toArrow()
+
+
 def statements(text):
     """The statements of a script: each ends with a semicolon at the end of a line."""
     kept = "\n".join(line for line in text.splitlines() if not line.startswith("--"))
@@ -73,6 +92,7 @@ TOOLS = {
     "clickhouse": chdb_relations,
     "polars": polars_relations,
     "pandas": pandas_relations,
+    "spark": spark_relations,
 }
 # ClickHouse has no null list.
 NULL_LISTS = {"clickhouse": []}

@@ -26,6 +26,8 @@ const SYSTEM: [(&str, &str); 3] = [
 /// See the module.
 #[derive(Debug, Clone, Default)]
 pub struct Relations {
+    /// The schema names are written with.
+    schema: Option<String>,
     found: BTreeMap<String, (String, Columns)>,
 }
 
@@ -59,7 +61,16 @@ impl Relations {
         relations
     }
 
-    /// The same, and every table of the definitions.
+    /// The same in a schema that every name is to be written with, for an engine whose sessions or views have none.
+    pub fn within(schema: &str) -> Relations {
+        let mut relations = Relations { schema: Some(schema.to_string()), ..Relations::new() };
+        for (called, _) in relations.found.values_mut() {
+            *called = format!("{schema}.{called}");
+        }
+        relations
+    }
+
+    /// What [`Relations::new`] has, and every table of the definitions.
     pub fn of(definitions: &Definitions) -> Relations {
         let mut relations = Relations::new();
         for (name, table) in definitions.tables() {
@@ -71,7 +82,8 @@ impl Relations {
 
     /// A table or a view, under its own name.
     pub fn add(&mut self, name: &str, columns: Columns) {
-        self.found.insert(name.to_string(), (name.to_string(), columns));
+        let called = self.schema.as_ref().map_or_else(|| name.to_string(), |schema| format!("{schema}.{name}"));
+        self.found.insert(name.to_string(), (called, columns));
     }
 
     /// What a relation is called in the engine, and its columns.
@@ -82,7 +94,6 @@ impl Relations {
 
 /// The columns that every table has besides those of its definition.
 fn own_columns() -> impl Iterator<Item = (String, Kind)> {
-    let own =
-        [(EXTRA, Kind::Text), (SOURCE_FILE, Kind::Text), (SOURCE_ROW, Kind::Integer), (QUEUE_DATE, Kind::Date)];
+    let own = [(EXTRA, Kind::Text), (SOURCE_FILE, Kind::Text), (SOURCE_ROW, Kind::Integer), (QUEUE_DATE, Kind::Date)];
     own.into_iter().map(|(name, kind)| (name.to_string(), kind))
 }
