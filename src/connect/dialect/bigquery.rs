@@ -10,10 +10,7 @@ pub const CALLS: &[(&str, Said)] = &[
     ("array_length", Same),
     ("array_max", As("(SELECT max(item) FROM UNNEST({0}) AS item)")),
     ("array_min", As("(SELECT min(item) FROM UNNEST({0}) AS item)")),
-    (
-        "array_position",
-        As("(SELECT min(place) + 1 FROM UNNEST({0}) AS item WITH OFFSET AS place WHERE item = {1})"),
-    ),
+    ("array_position", As("(SELECT min(place) + 1 FROM UNNEST({0}) AS item WITH OFFSET AS place WHERE item = {1})")),
     (
         "array_slice",
         As("ARRAY(SELECT item FROM UNNEST({0}) AS item WITH OFFSET AS place WHERE place + 1 BETWEEN {1} AND {2} \

@@ -33,7 +33,10 @@ impl Writer<'_> {
     pub fn call(&mut self, function: &Function) -> Result<Piece> {
         let written = lower(&function.name.to_string());
         let name = known_name(&written);
-        if function.uses_odbc_syntax || !function.within_group.is_empty() || function.parameters != FunctionArguments::None {
+        if function.uses_odbc_syntax
+            || !function.within_group.is_empty()
+            || function.parameters != FunctionArguments::None
+        {
             return Err(self.refuse(function));
         }
         let (exprs, clauses, distinct) = self.arguments(function)?;
@@ -100,7 +103,9 @@ impl Writer<'_> {
         let text = |at: usize| args.get(at).and_then(|a| literal(a));
         Ok(Some(match (name, args) {
             ("date_trunc" | "date_part" | "datepart" | "datetrunc", [_, of]) => {
-                let Some(part) = text(0) else { return Err(self.refuse(format!("{name} of a part that is no literal"))) };
+                let Some(part) = text(0) else {
+                    return Err(self.refuse(format!("{name} of a part that is no literal")));
+                };
                 let of = self.expr(of)?;
                 if name.ends_with("trunc") { self.truncated(part, &of)? } else { self.part(part, &of)? }
             }
@@ -172,7 +177,11 @@ impl Writer<'_> {
             Dialect::Spark => (format!("sequence({from}, {to})"), "CAST(array() AS ARRAY<BIGINT>)"),
             _ => (format!("sequence({from}, {to})"), "CAST(ARRAY[] AS array(bigint))"),
         };
-        Ok(if greater { all } else { format!("CASE WHEN {from} <= {to} THEN {all} WHEN {from} > {to} THEN {none} END") })
+        Ok(if greater {
+            all
+        } else {
+            format!("CASE WHEN {from} <= {to} THEN {all} WHEN {from} > {to} THEN {none} END")
+        })
     }
 
     /// What an aggregate yields.
@@ -205,7 +214,8 @@ impl Writer<'_> {
             }
             _ => return Err(self.refuse(format!("{name} of several arguments with FILTER"))),
         };
-        let sql = if call.name == "count" && self.dialect == Dialect::ClickHouse { format!("toInt64({sql})") } else { sql };
+        let sql =
+            if call.name == "count" && self.dialect == Dialect::ClickHouse { format!("toInt64({sql})") } else { sql };
         Ok(Piece::new(sql, kind))
     }
 
@@ -257,7 +267,9 @@ impl Writer<'_> {
             (filter, ..) => format!("{name}({written}){}", filter_clause(filter)),
         };
         let sql = format!("{written}{over}");
-        let counts = self.dialect == Dialect::ClickHouse && kind == Kind::Integer && !matches!(call.name, "lag" | "lead" | "sum" | "min" | "max");
+        let counts = self.dialect == Dialect::ClickHouse
+            && kind == Kind::Integer
+            && !matches!(call.name, "lag" | "lead" | "sum" | "min" | "max");
         Ok(Piece::new(if counts { format!("toInt64({sql})") } else { sql }, kind))
     }
 

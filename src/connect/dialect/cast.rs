@@ -38,10 +38,16 @@ impl Writer<'_> {
                 format!("toDate32OrNull({})", from.sql)
             }
             (Kind::Double | Kind::Decimal(..), Kind::Integer) => self.plain(&self.whole_part(&from.sql), name, attempt),
-            (Kind::Double, Kind::Decimal(digits, behind)) => self.exact(from, name, digits - behind.unsigned_abs(), *behind, attempt),
-            _ if self.dialect == Dialect::ClickHouse && attempt => format!("accurateCastOrNull({}, '{}')", from.sql, bare(name)),
+            (Kind::Double, Kind::Decimal(digits, behind)) => {
+                self.exact(from, name, digits - behind.unsigned_abs(), *behind, attempt)
+            }
+            _ if self.dialect == Dialect::ClickHouse && attempt => {
+                format!("accurateCastOrNull({}, '{}')", from.sql, bare(name))
+            }
             // Snowflake tries to cast nothing but text; what else views try to cast cannot fail.
-            (kind, _) if self.dialect == Dialect::Snowflake && attempt && *kind != Kind::Text => self.plain(&from.sql, name, false),
+            (kind, _) if self.dialect == Dialect::Snowflake && attempt && *kind != Kind::Text => {
+                self.plain(&from.sql, name, false)
+            }
             _ => self.plain(&from.sql, name, attempt),
         };
         Ok(Piece::new(sql, to.clone()))

@@ -100,8 +100,11 @@ impl Writer<'_> {
                 self.scalar("ceil", &[expr.as_ref()])
             }
             Expr::Substring { expr, substring_from, substring_for, .. } => {
-                let args: Vec<&Expr> =
-                    [Some(expr), substring_from.as_ref(), substring_for.as_ref()].into_iter().flatten().map(|b| b.as_ref()).collect();
+                let args: Vec<&Expr> = [Some(expr), substring_from.as_ref(), substring_for.as_ref()]
+                    .into_iter()
+                    .flatten()
+                    .map(|b| b.as_ref())
+                    .collect();
                 self.scalar("substr", &args)
             }
             Expr::Position { expr, r#in } => self.scalar("strpos", &[r#in.as_ref(), expr.as_ref()]),
@@ -206,7 +209,9 @@ impl Writer<'_> {
             }
             StringConcat => Ok(Piece::new(format!("{} || {}", a.sql, b.sql), Kind::Text)),
             Minus if a.kind == Kind::Date && b.kind == Kind::Date => Ok(self.days_between(&a, &b)),
-            Plus | Minus if a.kind == Kind::Date && b.kind == Kind::Integer => Ok(self.days_later(&a, &b, *op == Minus)),
+            Plus | Minus if a.kind == Kind::Date && b.kind == Kind::Integer => {
+                Ok(self.days_later(&a, &b, *op == Minus))
+            }
             Plus | Minus | Multiply => {
                 self.numbers(&a, &b, op)?;
                 Ok(Piece::new(format!("{} {op} {}", a.sql, b.sql), a.kind.with(&b.kind)))

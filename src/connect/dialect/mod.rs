@@ -73,14 +73,8 @@ impl fmt::Display for Dialect {
 
 impl Dialect {
     /// All of them.
-    pub const ALL: [Dialect; 6] = [
-        Dialect::DuckDb,
-        Dialect::Spark,
-        Dialect::ClickHouse,
-        Dialect::Trino,
-        Dialect::BigQuery,
-        Dialect::Snowflake,
-    ];
+    pub const ALL: [Dialect; 6] =
+        [Dialect::DuckDb, Dialect::Spark, Dialect::ClickHouse, Dialect::Trino, Dialect::BigQuery, Dialect::Snowflake];
 
     fn calls(self) -> &'static [(&'static str, Said)] {
         match self {

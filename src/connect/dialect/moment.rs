@@ -52,13 +52,16 @@ impl Writer<'_> {
                     _ => return Err(self.refuse(format!("INTERVAL '{text}'"))),
                 };
                 match (amount.parse::<i64>(), unit(&word)) {
-                    (Ok(amount), Some((unit, times))) => {
-                        Ok(Some(Span { amount: (amount * times).to_string(), unit }))
-                    }
+                    (Ok(amount), Some((unit, times))) => Ok(Some(Span { amount: (amount * times).to_string(), unit })),
                     _ => Err(self.refuse(format!("INTERVAL '{text}'"))),
                 }
             }
-            Expr::Cast { kind: CastKind::Cast | CastKind::DoubleColon, expr, data_type: DataType::Interval { .. }, .. } => {
+            Expr::Cast {
+                kind: CastKind::Cast | CastKind::DoubleColon,
+                expr,
+                data_type: DataType::Interval { .. },
+                ..
+            } => {
                 let Expr::BinaryOp { left, op: BinaryOperator::StringConcat, right } = expr.as_ref() else {
                     return Err(self.refuse("a text cast to INTERVAL"));
                 };
@@ -67,9 +70,7 @@ impl Writer<'_> {
                     _ => return Err(self.refuse("a text cast to INTERVAL")),
                 };
                 match literal(right).and_then(|word| unit(word.trim())) {
-                    Some((unit, 1)) if number.kind == Kind::Integer => {
-                        Ok(Some(Span { amount: number.sql, unit }))
-                    }
+                    Some((unit, 1)) if number.kind == Kind::Integer => Ok(Some(Span { amount: number.sql, unit })),
                     _ => Err(self.refuse("a text cast to INTERVAL")),
                 }
             }
@@ -121,7 +122,11 @@ impl Writer<'_> {
                     _ => ("TIMESTAMP", unit.to_uppercase()),
                 };
                 let word_of = if back { "SUB" } else { "ADD" };
-                format!("{kind}_{word_of}({}, INTERVAL {} {word})", from.sql, if number { amount.clone() } else { format!("({amount})") })
+                format!(
+                    "{kind}_{word_of}({}, INTERVAL {} {word})",
+                    from.sql,
+                    if number { amount.clone() } else { format!("({amount})") }
+                )
             }
             Dialect::Snowflake => format!("DATEADD({unit}, {signed}, {})", from.sql),
         };

@@ -56,7 +56,14 @@ impl Writer<'_> {
         Ok(Piece::new(sql, kind))
     }
 
-    fn within_parentheses(&self, value: &Piece, made: &Made, keys: &[Key], filter: &Option<String>, first: &str) -> String {
+    fn within_parentheses(
+        &self,
+        value: &Piece,
+        made: &Made,
+        keys: &[Key],
+        filter: &Option<String>,
+        first: &str,
+    ) -> String {
         let (value, order) = (&value.sql, self.order(keys));
         let call = match made {
             Made::First => format!("{first}({value} ORDER BY {order})"),
@@ -77,7 +84,8 @@ impl Writer<'_> {
 
     /// A list in BigQuery holds no NULL. A struct that holds one is none, which is enough for the first.
     fn bigquery_list(&mut self, value: &Piece, made: &Made, keys: &[Key], filter: &Option<String>) -> String {
-        let only = |value: &str| filter.as_ref().map_or_else(|| value.to_string(), |f| format!("IF({f}, {value}, NULL)"));
+        let only =
+            |value: &str| filter.as_ref().map_or_else(|| value.to_string(), |f| format!("IF({f}, {value}, NULL)"));
         let order = self.order(keys);
         match made {
             Made::First => {
@@ -94,7 +102,8 @@ impl Writer<'_> {
 
     /// ARRAY_AGG leaves out NULLs there: a list of one NULL is none.
     fn snowflake_list(&mut self, value: &Piece, made: &Made, keys: &[Key], filter: &Option<String>) -> Result<String> {
-        let only = |value: &str| filter.as_ref().map_or_else(|| value.to_string(), |f| format!("IFF({f}, {value}, NULL)"));
+        let only =
+            |value: &str| filter.as_ref().map_or_else(|| value.to_string(), |f| format!("IFF({f}, {value}, NULL)"));
         let order = self.order(keys);
         Ok(match made {
             Made::First => {
@@ -118,7 +127,9 @@ impl Writer<'_> {
 
     /// Tuples of the value and the keys, sorted by the keys. Texts sort upwards alone, so all of them must.
     fn clickhouse_list(&mut self, value: &Piece, made: &Made, keys: &[Key], filter: &Option<String>) -> Result<String> {
-        let text = |key: &Key| !matches!(key.piece.kind, Kind::Integer | Kind::Double | Kind::Date | Kind::Timestamp | Kind::Boolean);
+        let text = |key: &Key| {
+            !matches!(key.piece.kind, Kind::Integer | Kind::Double | Kind::Date | Kind::Timestamp | Kind::Boolean)
+        };
         let downwards = keys.iter().filter(|k| text(k)).all(|k| k.descending) && keys.iter().any(text);
         let keys: Vec<Key> = keys.iter().map(|k| if downwards { k.reversed() } else { k.clone() }).collect();
         if keys.iter().any(|k| text(k) && k.descending) {

@@ -15,11 +15,10 @@ impl Writer<'_> {
         let Expr::Function(function) = expr else { return None };
         let FunctionArguments::List(list) = &function.args else { return None };
         match list.args.as_slice() {
-            [FunctionArg::Unnamed(FunctionArgExpr::Expr(text)), FunctionArg::Unnamed(FunctionArgExpr::Expr(pattern))]
-                if lower(&function.name.to_string()) == "regexp_match" =>
-            {
-                Some((text, pattern))
-            }
+            [
+                FunctionArg::Unnamed(FunctionArgExpr::Expr(text)),
+                FunctionArg::Unnamed(FunctionArgExpr::Expr(pattern)),
+            ] if lower(&function.name.to_string()) == "regexp_match" => Some((text, pattern)),
             _ => None,
         }
     }

@@ -63,8 +63,11 @@ pub struct Item {
 impl Writer<'_> {
     /// An error that names the view.
     pub fn refuse(&self, what: impl Display) -> Error {
-        Error::usage(format!("{}: {what} cannot be said in the SQL of {} by `eddyline connect`", self.view, self.dialect))
-            .hint("write the view without it, or leave the view out")
+        Error::usage(format!(
+            "{}: {what} cannot be said in the SQL of {} by `eddyline connect`",
+            self.view, self.dialect
+        ))
+        .hint("write the view without it, or leave the view out")
     }
 
     /// Says something once at the view.
@@ -177,7 +180,8 @@ impl Writer<'_> {
             SetExpr::Query(query) => {
                 let written = self.query(query)?;
                 let tail = format!("FROM (\n{}\n) AS inner_query", indented(&written.sql));
-                let star = Item { piece: Piece::new("*", Kind::Unknown), name: None, star: true, columns: written.columns };
+                let star =
+                    Item { piece: Piece::new("*", Kind::Unknown), name: None, star: true, columns: written.columns };
                 Ok(vec![("", Block { head: "SELECT".into(), items: vec![star], tail })])
             }
             SetExpr::SetOperation { left, op: SetOperator::Union, set_quantifier, right } => {
@@ -243,7 +247,9 @@ impl Writer<'_> {
         let items = block.items.iter().enumerate().map(|(at, item)| {
             let kind = typed.and_then(|all| all.get(at)).map(|(_, kind)| kind);
             let sql = match kind.and_then(|kind| kind.name_in(self.dialect)) {
-                Some(kind) if item.piece.kind == Kind::Null && item.piece.sql == "NULL" => format!("CAST(NULL AS {kind})"),
+                Some(kind) if item.piece.kind == Kind::Null && item.piece.sql == "NULL" => {
+                    format!("CAST(NULL AS {kind})")
+                }
                 _ => item.piece.sql.clone(),
             };
             match &item.name {

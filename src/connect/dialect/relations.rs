@@ -82,7 +82,6 @@ impl Relations {
 
 /// The columns that every table has besides those of its definition.
 fn own_columns() -> impl Iterator<Item = (String, Kind)> {
-    let own =
-        [(EXTRA, Kind::Text), (SOURCE_FILE, Kind::Text), (SOURCE_ROW, Kind::Integer), (QUEUE_DATE, Kind::Date)];
+    let own = [(EXTRA, Kind::Text), (SOURCE_FILE, Kind::Text), (SOURCE_ROW, Kind::Integer), (QUEUE_DATE, Kind::Date)];
     own.into_iter().map(|(name, kind)| (name.to_string(), kind))
 }

@@ -204,7 +204,8 @@ impl Writer<'_> {
             return Ok(format!("{text} ({})", names.join(", ")));
         }
         let Some(columns) = columns else { return Err(self.refuse("names for columns that are not known")) };
-        let each = columns.iter().zip(&names).map(|((old, _), new)| format!("{} AS {new}", spelling::name(self.dialect, old)));
+        let each =
+            columns.iter().zip(&names).map(|((old, _), new)| format!("{} AS {new}", spelling::name(self.dialect, old)));
         let Some((inner, alias)) = text.rsplit_once(" AS ") else { return Err(self.refuse("names for columns")) };
         Ok(format!("(SELECT {} FROM {inner}) AS {alias}", each.collect::<Vec<_>>().join(", ")))
     }
