@@ -4,7 +4,7 @@ mod all_events;
 mod athena;
 mod bigquery;
 mod clickhouse;
-mod dialect;
+pub mod dialect;
 mod duckdb;
 mod duckdb_log;
 mod pandas;

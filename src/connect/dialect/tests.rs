@@ -6,7 +6,7 @@ fn all(dialect: Dialect) -> Vec<(String, Translation)> {
     let definitions = Definitions::builtin().unwrap();
     let relations = Relations::of(&definitions);
     let known = |name: &str| relations.get(name).is_some();
-    let views = load(crate::query::builtin_views(), &[], known).unwrap();
+    let views = load(crate::query::BUILTIN_VIEWS, &[], known).unwrap();
     let mut translator = Translator::new(dialect, relations.clone());
     let write = |view: &View| (view.name.clone(), translator.translate(view).unwrap());
     views.iter().map(write).collect()
