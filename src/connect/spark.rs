@@ -1,6 +1,5 @@
 //! Spark: a Python script of `spark.sql` statements, a temporary view for each table.
 
-use super::all_events;
 use super::dialect::Dialect;
 use super::place::Place;
 use super::python_text::text;
@@ -8,6 +7,7 @@ use super::script::Script;
 use super::sql_text::Engine;
 use super::views::Views;
 use super::warehouse::{Table, Warehouse};
+use super::{all_events, spark_log};
 use crate::error::Result;
 
 const ENGINE: Engine = Engine::Spark;
@@ -53,9 +53,13 @@ pub fn script(warehouse: &Warehouse) -> Result<String> {
         let all = all_events::select(ENGINE, "", warehouse.tables.iter());
         script.gap();
         script.lines(&run(&format!("CREATE OR REPLACE TEMPORARY VIEW all_events AS\n{all}")));
+        script.about("What Eddyline knows itself: the ledger of source files, the Parquet objects, the columns.");
+        for statement in spark_log::statements(warehouse) {
+            script.lines(&run(&statement));
+        }
         Views {
             dialect: Dialect::Spark,
-            system: false,
+            system: true,
             schema: None,
             create: &|script, name, sql| {
                 script.lines(&run(&format!("CREATE OR REPLACE TEMPORARY VIEW {} AS\n{sql}", ENGINE.name(name))))
