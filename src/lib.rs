@@ -3,6 +3,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod connect;
 pub mod currents;
 pub mod doctor;
 pub mod error;

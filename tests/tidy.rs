@@ -59,7 +59,7 @@ struct Rule {
 }
 
 /// Each room and the rooms it may name. A room that is not here is not part of the design yet.
-const ROOMS: [(&str, &[&str]); 13] = [
+const ROOMS: [(&str, &[&str]); 14] = [
     ("error", &[]),
     ("currents", &["error"]),
     ("table", &["currents", "error"]),
@@ -68,12 +68,26 @@ const ROOMS: [(&str, &[&str]); 13] = [
     ("tell", &["load", "warehouse", "table", "currents", "error"]),
     ("query", &["warehouse", "table", "currents", "error"]),
     ("shell", &["query", "warehouse", "table", "error"]),
+    ("connect", &["query", "warehouse", "table", "currents", "error"]),
     ("doctor", &["load", "warehouse", "currents", "error"]),
     ("generate", &["table", "currents", "error"]),
     ("config", &["error"]),
     (
         "cli",
-        &["config", "doctor", "generate", "query", "shell", "tell", "load", "warehouse", "table", "currents", "error"],
+        &[
+            "config",
+            "connect",
+            "doctor",
+            "generate",
+            "query",
+            "shell",
+            "tell",
+            "load",
+            "warehouse",
+            "table",
+            "currents",
+            "error",
+        ],
     ),
     ("main", &["cli"]),
 ];

@@ -1,5 +1,6 @@
 //! The command line: clap lives and dies here. Rooms get plain option structs.
 
+mod connect;
 mod doctor;
 mod generate;
 mod load;
@@ -44,6 +45,8 @@ enum Command {
     Sql(sql::Args),
     /// List the tables, or describe one
     Tables(sql::TablesArgs),
+    /// Print what to paste into another tool so that it sees the warehouse
+    Connect(connect::Args),
     /// Show freshness, gaps, quarantine and the last loads
     Status(state::StatusArgs),
     /// Check the warehouse against itself
@@ -89,6 +92,7 @@ fn run(cli: Cli) -> Result<()> {
                 Command::Load(args) => load::load(args, &config).await,
                 Command::Sql(args) => sql::run(args, &config).await,
                 Command::Tables(args) => sql::tables(args, &config).await,
+                Command::Connect(args) => connect::run(args, &config).await,
                 Command::Status(args) => state::status(args, &config).await,
                 Command::Verify(args) => state::verify(args, &config).await,
                 Command::Doctor(args) => doctor::run(args, &config).await,

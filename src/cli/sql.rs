@@ -54,9 +54,6 @@ pub struct EngineArgs {
 pub struct TablesArgs {
     /// The table or view to describe
     table: Option<String>,
-    /// Print the statements that create it in other engines
-    #[arg(long)]
-    ddl: bool,
     #[command(flatten)]
     place: WarehouseArgs,
     #[command(flatten)]
@@ -163,10 +160,9 @@ fn flush(mut out: Box<dyn Write + Send>) -> Result<()> {
 pub async fn tables(args: TablesArgs, config: &Config) -> Result<()> {
     let session = args.engine.session(&args.place, config).await?;
     let (_, width) = output(None)?;
-    let text = match (&args.table, args.ddl) {
-        (name, true) => describe::ddl(&session, name.as_deref())?,
-        (Some(name), false) => describe::table(&session, name, width).await?,
-        (None, false) => describe::list(&session, width)?,
+    let text = match &args.table {
+        Some(name) => describe::table(&session, name, width).await?,
+        None => describe::list(&session, width)?,
     };
     print(&text)
 }

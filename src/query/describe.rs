@@ -1,4 +1,4 @@
-//! What there is to query, in words: the list of tables, one table, and statements that make other engines see it.
+//! What there is to query, in words: the list of tables, one table.
 
 use super::all_events::ROW_CHANNEL;
 use super::answer::Answer;
@@ -234,69 +234,4 @@ fn column_list(columns: &[ColumnInfo]) -> Result<Answer> {
         ));
     }
     answer(all)
-}
-
-/// Statements that make a table, or every table that has rows, visible to other engines.
-pub fn ddl(session: &Session, name: Option<&str>) -> Result<String> {
-    let snapshot = session.snapshot();
-    let all = snapshot.table_names(session.definitions());
-    let names: Vec<&String> = match name {
-        Some(name) => all.iter().filter(|t| t.eq_ignore_ascii_case(name)).collect(),
-        None => all.iter().filter(|t| snapshot.cells_of(t).next().is_some()).collect(),
-    };
-    if let (Some(name), true) = (name, names.is_empty()) {
-        return Err(Error::usage(format!("there is no table `{name}`")).hint("`eddyline tables` lists them"));
-    }
-    let store = session.store();
-    let root = match store.folder() {
-        Some(folder) => std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf()).display().to_string(),
-        None => store.url().trim_end_matches('/').to_string(),
-    };
-    let mut text = String::new();
-    for table in names {
-        let schema = snapshot.schema(table, session.definitions());
-        let location = quoted(&format!("{root}/{}", CellKey::table_folder(table)));
-        let columns: Vec<String> = schema
-            .arrow()
-            .fields()
-            .iter()
-            .map(|f| format!("  {} {}", identifier(f.name()), hive_type(f.data_type())))
-            .collect();
-        let _ = write!(
-            text,
-            "-- DataFusion, Hive, Spark\nCREATE EXTERNAL TABLE {} (\n{}\n)\nSTORED AS PARQUET\nPARTITIONED BY (queue_date DATE)\n\
-             LOCATION '{location}/';\n\n-- DuckDB\nCREATE OR REPLACE VIEW {} AS\nSELECT * FROM read_parquet('{location}/*/*.parquet', \
-             hive_partitioning = true, hive_types = {{'queue_date': DATE}}, union_by_name = true);\n\n",
-            identifier(table),
-            columns.join(",\n"),
-            identifier(table)
-        );
-    }
-    Ok(text)
-}
-
-fn quoted(text: &str) -> String {
-    text.replace('\'', "''")
-}
-
-/// Plain where every engine takes it plain.
-fn identifier(name: &str) -> String {
-    let mut bytes = name.bytes();
-    let plain = bytes.next().is_some_and(|b| b.is_ascii_lowercase() || b == b'_')
-        && bytes.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
-        && !["time", "timestamp", "date", "user", "language", "method", "type"].contains(&name);
-    if plain { name.to_string() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
-}
-
-fn hive_type(kind: &arrow::datatypes::DataType) -> &'static str {
-    match super::sql_type::sql_type(kind) {
-        "text" => "STRING",
-        "bigint" => "BIGINT",
-        "double" => "DOUBLE",
-        "boolean" => "BOOLEAN",
-        "date" => "DATE",
-        "timestamp" => "TIMESTAMP",
-        "text[]" => "ARRAY<STRING>",
-        _ => "STRING",
-    }
 }

@@ -30,6 +30,9 @@ mod world;
 mod tests;
 
 pub use answer::Answer;
+pub use builtin_views::FILES as BUILTIN_VIEWS;
+/// The parser of views, for those who write them anew.
+pub use datafusion::sql::sqlparser;
 pub use last::LAST;
 pub use nearest::nearest;
 pub use print::OutputFormat;

@@ -5,7 +5,7 @@ use super::statement::{ParseFailure, parse};
 use crate::error::{Error, Result};
 use datafusion::sql::parser::Statement as Parsed;
 use datafusion::sql::resolve::resolve_table_references;
-use datafusion::sql::sqlparser::ast::{Expr, SelectItem, SetExpr, Statement as Sql, visit_relations};
+use datafusion::sql::sqlparser::ast::{Expr, Query, SelectItem, SetExpr, Statement as Sql, visit_relations};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
@@ -48,6 +48,17 @@ impl View {
         let reads = reads.collect();
         let columns = columns_of(sql);
         Ok(View { columns, name, file: file.to_string(), doc: doc_of(text), sql: text.to_string(), reads })
+    }
+
+    /// Its SELECT, parsed.
+    pub fn select(&self) -> Result<Query> {
+        match parse(&self.sql) {
+            Ok(Parsed::Statement(sql)) => match *sql {
+                Sql::Query(query) => Ok(*query),
+                _ => Err(no_select(&self.file)),
+            },
+            _ => Err(no_select(&self.file)),
+        }
     }
 }
 

@@ -1,9 +1,7 @@
-//! What the descriptions say, and that the statements given to other engines work.
+//! What the descriptions say.
 
-use super::fixture::{OPEN, Warehouse, ask, rows, small};
-use crate::query::describe::{ddl, list, table, tables};
-use crate::warehouse::Store;
-use datafusion::prelude::SessionContext;
+use super::fixture::{OPEN, rows, small};
+use crate::query::describe::{list, table, tables};
 
 #[tokio::test]
 async fn the_list_sums_up_each_table() {
@@ -49,25 +47,4 @@ async fn every_column_of_every_view_has_a_type() {
             assert_ne!(column.kind, "null", "{}.{}", view.name, column.name);
         }
     }
-}
-
-#[tokio::test]
-async fn the_statement_for_other_engines_reads_the_same_rows() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut warehouse = Warehouse::on(Store::open(dir.path().to_str().unwrap(), &[], false).unwrap());
-    let first = warehouse.publish(OPEN, "2026-03-01", &[("a", "u", "2026-03-01T00:00:00Z")], &[]).await;
-    let second = warehouse.publish(OPEN, "2026-03-02", &[("b", "u", "2026-03-02T00:00:00Z")], &[]).await;
-    warehouse.commit(vec![first, second]).await;
-    let session = warehouse.session().await;
-    let text = ddl(&session, None).unwrap();
-    assert_eq!(text.matches("CREATE EXTERNAL TABLE").count(), 1, "{text}");
-    assert!(text.contains("hive_partitioning = true"), "{text}");
-    let create = text.split(';').next().unwrap();
-    let plain = SessionContext::new();
-    plain.sql(create).await.unwrap_or_else(|e| panic!("{create}\n{e}"));
-    let sql = format!("select id, user_id, \"time\", queue_date, timezone from {OPEN} order by id");
-    let theirs = plain.sql(&sql).await.unwrap().collect().await.unwrap();
-    assert_eq!(theirs.iter().map(|b| b.num_rows()).sum::<usize>(), 2);
-    assert_eq!(ask(&session, &sql).await.len(), 2);
-    assert!(ddl(&session, Some("nope")).is_err());
 }
