@@ -30,6 +30,11 @@ pub const CALLS: &[(&str, Said)] = &[
     ("left", Named("leftUTF8")),
     ("length", Named("lengthUTF8")),
     ("ln", Same),
+    (
+        "local_time",
+        As("if({1} IN (SELECT time_zone FROM system.time_zones), \
+           addSeconds({0}, timeZoneOffset(toTimeZone({0}, {1}))), NULL)"),
+    ),
     ("lower", Named("lowerUTF8")),
     ("lpad", Named("leftPadUTF8")),
     ("ltrim", Named("trimLeft")),

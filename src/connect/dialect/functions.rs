@@ -16,6 +16,8 @@ pub enum Yields {
     Boolean,
     /// A moment.
     Timestamp,
+    /// What a clock shows.
+    Local,
     /// A day.
     Date,
     /// The type of its first argument.
@@ -99,6 +101,7 @@ const KNOWN: &[(&str, Role, Yields)] = &[
     ("left", Role::Scalar, Yields::Text),
     ("length", Role::Scalar, Yields::Integer),
     ("ln", Role::Scalar, Yields::Double),
+    ("local_time", Role::Scalar, Yields::Local),
     ("lower", Role::Scalar, Yields::Text),
     ("lpad", Role::Scalar, Yields::Text),
     ("ltrim", Role::Scalar, Yields::Text),
@@ -162,6 +165,7 @@ pub fn yielded(yields: Yields, args: &[Kind]) -> Kind {
         Yields::Double => Kind::Double,
         Yields::Boolean => Kind::Boolean,
         Yields::Timestamp => Kind::Timestamp,
+        Yields::Local => Kind::Local,
         Yields::Date => Kind::Date,
         Yields::First => first(),
         Yields::All => Kind::of_all(args.iter()),

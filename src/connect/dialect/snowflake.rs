@@ -26,6 +26,10 @@ pub const CALLS: &[(&str, Said)] = &[
     ("left", Same),
     ("length", Same),
     ("ln", Same),
+    (
+        "local_time",
+        As("IFF(REGEXP_LIKE({1}, '[A-Z][A-Za-z]+(/[A-Za-z0-9_+-]+)*'), CONVERT_TIMEZONE('UTC', {1}, {0}), NULL)"),
+    ),
     ("lower", Same),
     ("lpad", Same),
     ("ltrim", Same),

@@ -26,6 +26,7 @@ pub const CALLS: &[(&str, Said)] = &[
     ("left", As("substr({0}, 1, {1})")),
     ("length", Same),
     ("ln", Same),
+    ("local_time", As("TRY(CAST(at_timezone(with_timezone({0}, 'UTC'), {1}) AS timestamp(6)))")),
     ("lower", Same),
     ("lpad", Same),
     ("ltrim", As("trim(LEADING ' ' FROM {0})")),
