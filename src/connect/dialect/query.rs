@@ -252,17 +252,19 @@ impl Writer<'_> {
                 }
                 _ => item.piece.sql.clone(),
             };
-            match &item.name {
-                Some(name) => {
-                    let name = spelling::name(self.dialect, name);
-                    // ClickHouse calls a qualified column by its whole name, so the name is always said there.
-                    if sql == name || (!named && self.dialect != Dialect::ClickHouse) {
-                        sql
-                    } else {
-                        format!("{sql} AS {name}")
-                    }
+            let sql = match (self.dialect, &item.piece.kind) {
+                // Comparisons yield 0 and 1 there.
+                (Dialect::ClickHouse, Kind::Boolean) if !item.piece.is_name() => {
+                    format!("CAST({sql} AS Nullable(Bool))")
                 }
-                None => sql,
+                _ => sql,
+            };
+            match &item.name {
+                Some(name) if named => {
+                    let name = spelling::name(self.dialect, name);
+                    if sql == name { sql } else { format!("{sql} AS {name}") }
+                }
+                _ => sql,
             }
         });
         let items: Vec<String> = items.collect();
