@@ -90,7 +90,7 @@ impl Writer<'_> {
             (Dialect::Trino, attempt) => {
                 let iso = format!("from_iso8601_timestamp(replace({text}, ' ', 'T'))");
                 let iso = if attempt { format!("TRY({iso})") } else { iso };
-                format!("CAST(({iso} AT TIME ZONE 'UTC') AS timestamp(6))")
+                format!("CAST(({iso} AT TIME ZONE 'UTC') AS timestamp(3))")
             }
             (Dialect::BigQuery, false) => format!("CAST({text} AS TIMESTAMP)"),
             (Dialect::BigQuery, true) => format!("SAFE_CAST({text} AS TIMESTAMP)"),

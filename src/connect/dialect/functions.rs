@@ -56,6 +56,8 @@ pub enum Said {
     NullsAsEmpty,
     /// By the same name, two at a time: of two, one of them NULL, the other is what is left.
     WithoutNulls,
+    /// By another name, and what it takes out of a list cast to the type it has there.
+    Item(&'static str),
     /// As `sequence`, which would count down where the end is the lesser.
     Series,
 }
