@@ -10,6 +10,7 @@ pub mod describe;
 mod footers;
 mod holdings;
 mod last;
+mod local_time;
 mod nearest;
 mod pinned;
 pub mod print;

@@ -75,6 +75,7 @@ impl World {
         let mut context = SessionContext::new_with_config_rt(config, runtime);
         // Braze puts JSON into text columns: properties, `_extra`.
         datafusion_functions_json::register_all(&mut context).map_err(wrong)?;
+        context.register_udf(super::local_time::local_time());
         let catalog = MemoryCatalogProvider::new();
         catalog.register_schema(PUBLIC, relations.clone()).map_err(wrong)?;
         catalog.register_schema(SYSTEM, Arc::new(system)).map_err(wrong)?;
