@@ -1,6 +1,6 @@
 -- Each journey through a Canvas: the steps in order, how long each took, how it ended.
--- Grain: one row per Canvas and canvas_entry_id, that is one person's one time in a Canvas. A progression whose canvas_entry_id is missing or [REDACTED] is
--- a row of its own.
+-- Grain: one row per Canvas and canvas_entry_id, that is one person's one time in a Canvas. A progression whose canvas_entry_id is missing or
+-- [REDACTED] is a row of its own.
 --
 -- What is counted: every users.canvasstep.Progression, once, in progressions.
 --

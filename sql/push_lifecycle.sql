@@ -7,6 +7,7 @@
 -- dispatch_id, so count people with count(DISTINCT canonical_user_id).
 --
 -- user_id             the profile the send was for (else any profile of the row); canonical_user_id is the person after all merges.
+-- device_id           of the send; where that names none, of an event that rule user (below) put to it.
 -- message_id          message variation, else Canvas step message variation, else Canvas step.
 -- event_time          sent_at, or the first event where there is no send; event_date is its UTC day.
 -- deliveries          sends minus bounces, never below 0: Braze reports no delivery of a push. delivered_at is then sent_at.

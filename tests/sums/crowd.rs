@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 const START: i64 = 1_772_409_600;
 const DAYS: usize = 10;
 /// The days on which they are queued, whenever they happened.
-const QUEUED: [&str; 3] = ["2026-03-04", "2026-03-05", "2026-03-06"];
+const QUEUED: [&str; 3] = ["2026-03-02", "2026-03-03", "2026-03-04"];
 /// What stands where a value is unknown or was taken out. Null is the absence of the field.
 const BLANK: [&str; 3] = ["", "[REDACTED]", "null"];
 
@@ -40,12 +40,15 @@ const MESSAGES: &[(&[(&str, &str)], &[&str])] = &[
 ];
 
 /// A die that falls the same way for the same seed (splitmix64).
-struct Dice(u64);
+struct Dice {
+    state: u64,
+    seed: u64,
+}
 
 impl Dice {
     fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.state;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         ((z ^ (z >> 31)) % bound as u64) as usize
@@ -59,11 +62,20 @@ impl Dice {
     fn known<'a>(&mut self, values: &[&'a str]) -> &'a str {
         if self.below(6) == 0 { self.of(&BLANK) } else { self.of(values) }
     }
+
+    /// The same with names of this crowd alone.
+    fn own(&mut self, values: &[&str]) -> String {
+        match self.known(values) {
+            blank if BLANK.contains(&blank) => blank.to_string(),
+            name => format!("{name}-{}", self.seed),
+        }
+    }
 }
 
-/// The files, key and content: `each` events of every type there is.
+/// The files, key and content: `each` events of every type there is. Crowds of different seeds share no user and no
+/// dispatch, so they can stand in one warehouse.
 pub fn files(definitions: &Definitions, seed: u64, each: usize) -> Vec<(String, Bytes)> {
-    let mut dice = Dice(seed);
+    let mut dice = Dice { state: seed, seed };
     let mut files = Vec::new();
     let mut number = 0;
     for (_, table) in definitions.tables() {
@@ -85,7 +97,7 @@ pub fn files(definitions: &Definitions, seed: u64, each: usize) -> Vec<(String, 
         }
         for (day, lines) in QUEUED.iter().zip(days).filter(|(_, lines)| !lines.is_empty()) {
             let id = "dataexport.prod-01.S3.integration.0123456789abcdef01234567";
-            let key = format!("{id}/event_type={event_type}/date={day}-12/1/prod-01/{id}+0+0000000001.json");
+            let key = format!("{id}/event_type={event_type}/date={day}-12/1/prod-01/{id}+0+{seed:010}.json");
             files.push((key, lines.into()));
         }
     }
@@ -100,7 +112,7 @@ fn record(dice: &mut Dice, definitions: &Definitions, table: &TableDef, id: &str
         let name = column.name.as_str();
         let value = match name {
             "id" => json!(id),
-            "dispatch_id" => json!(dice.known(dispatches)),
+            "dispatch_id" => json!(dice.own(dispatches)),
             // Early, so that there are people who come back.
             "time" if event_type.ends_with(".FirstSession") => json!(START + dice.below(86400) as i64),
             _ if is_message_name(name) => match names.iter().find(|(n, _)| *n == name) {
@@ -138,8 +150,8 @@ fn by_name(dice: &mut Dice, column: &str) -> Option<Value> {
         "time" => hour(dice, DAYS),
         "send_time" if dice.below(2) == 0 => Value::Null,
         "send_time" => hour(dice, 1),
-        "user_id" => json!(dice.known(&USERS[..10])),
-        "orphaned_by_id" => json!(dice.known(&USERS)),
+        "user_id" => json!(dice.own(&USERS[..10])),
+        "orphaned_by_id" => json!(dice.own(&USERS)),
         "email_address" => json!(dice.known(&["a@x.example", "A@x.example", "b@x.example", "c@y.example"])),
         "to_phone_number" | "user_phone_number" => json!(dice.known(&["+1", "+2", "+3"])),
         "inbound_phone_number" | "from_phone_number" => json!(dice.known(&["+8", "+9"])),
