@@ -167,7 +167,7 @@ fn the_comparison_sees_a_missing_row_another_value_and_another_type() {
         compared("duckdb", &script, &expected)["wrong"][UNHEARD].as_str().unwrap_or_default().to_string()
     };
     assert_eq!(altered("FROM read_parquet", "FROM read_parquet"), "");
-    assert_eq!(altered("union_by_name = true)", "union_by_name = true) WHERE id <> 'u2'").is_empty(), false);
+    assert!(!altered("union_by_name = true)", "union_by_name = true) WHERE id <> 'u2'").is_empty());
     assert!(
         altered("hive_types = {'queue_date': DATE})", "hive_types = {'queue_date': DATE}) WHERE id <> 'u2'")
             .contains("2 rows instead of 3")

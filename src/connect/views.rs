@@ -21,7 +21,8 @@ pub struct Views<'a> {
 impl Views<'_> {
     /// Writes every view that the engine can have.
     pub fn write(&self, script: &mut Script, warehouse: &Warehouse) {
-        let mut relations = self.schema.map_or_else(Relations::new, Relations::within);
+        let within: Vec<&str> = self.schema.into_iter().collect();
+        let mut relations = Relations::new().lie_within(&within);
         for table in &warehouse.tables {
             relations.add(&table.name, columns(table));
         }
