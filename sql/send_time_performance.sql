@@ -14,12 +14,23 @@
 -- Traps: campaigns choose their hours: compare hours within a campaign before comparing them across. Filter on campaign_id or canvas_id to
 -- choose messages; it does not prune files.
 WITH
--- All time zones of today are whole quarters of an hour from UTC, so the zones need looking up only once per quarter.
-quarter AS (
+message AS (
+  SELECT *,
+    -- date_part begins the week with Sunday, 0.
+    CAST((date_part('dow', local_at) + 6) % 7 + 1 AS BIGINT) AS local_weekday,
+    CAST(date_part('hour', local_at) AS BIGINT) AS local_hour
+  FROM (SELECT *, local_time(sent_at, timezone) AS local_at FROM dispatch_lifecycle WHERE sent_at IS NOT NULL)
+),
+hour AS (
   SELECT
-    channel, source, campaign_id, canvas_id, timezone, quarter,
+    channel,
+    source,
+    campaign_id,
     max(campaign_name) AS campaign_name,
+    canvas_id,
     max(canvas_name) AS canvas_name,
+    local_weekday,
+    local_hour,
     count(*) AS messages,
     count(*) FILTER (WHERE deliveries > 0) AS delivered,
     count(*) FILTER (WHERE failures > 0) AS failed,
@@ -30,63 +41,8 @@ quarter AS (
     count(*) FILTER (WHERE replies > 0) AS replied,
     count(*) FILTER (WHERE unsubscribes > 0) AS unsubscribed,
     count(*) FILTER (WHERE spam_reports > 0) AS complained
-  FROM (SELECT *, to_unixtime(sent_at) / 900 * 900 AS quarter FROM dispatch_lifecycle WHERE sent_at IS NOT NULL)
-  GROUP BY channel, source, campaign_id, canvas_id, timezone, quarter
-),
--- A time of day with a zone's name behind it reads as local time. Reading the UTC time so is wrong by the zone's offset, which tells the
--- offset, but for the hours around a change of the clock: `guess`.
-guessed AS (
-  SELECT
-    *,
-    2 * quarter - coalesce(
-      to_unixtime(TRY_CAST(to_char(to_timestamp_seconds(quarter), '%Y-%m-%dT%H:%M:%S ') || timezone AS TIMESTAMP)),
-      to_unixtime(TRY_CAST(to_char(to_timestamp_seconds(quarter + 10800), '%Y-%m-%dT%H:%M:%S ') || timezone AS TIMESTAMP)) - 10800
-    ) AS guess
-  FROM quarter
-),
--- Reading the guess shows what it is off by. Where it cannot be read, the hour before or after it must be the right one, or else it is an
--- hour that comes twice.
-checked AS (
-  SELECT
-    *,
-    to_unixtime(TRY_CAST(to_char(to_timestamp_seconds(guess), '%Y-%m-%dT%H:%M:%S ') || timezone AS TIMESTAMP)) AS same,
-    to_unixtime(TRY_CAST(to_char(to_timestamp_seconds(guess - 3600), '%Y-%m-%dT%H:%M:%S ') || timezone AS TIMESTAMP)) AS before,
-    to_unixtime(TRY_CAST(to_char(to_timestamp_seconds(guess + 3600), '%Y-%m-%dT%H:%M:%S ') || timezone AS TIMESTAMP)) AS after
-  FROM guessed
-),
-local AS (
-  SELECT
-    *,
-    CASE
-      WHEN same IS NOT NULL THEN guess + quarter - same
-      WHEN before = quarter THEN guess - 3600
-      WHEN after = quarter THEN guess + 3600
-      ELSE guess
-    END AS local_time
-  FROM checked
-),
-hour AS (
-  SELECT
-    channel,
-    source,
-    campaign_id,
-    max(campaign_name) AS campaign_name,
-    canvas_id,
-    max(canvas_name) AS canvas_name,
-    (local_time / 86400 + 3) % 7 + 1 AS local_weekday,
-    local_time % 86400 / 3600 AS local_hour,
-    sum(messages) AS messages,
-    sum(delivered) AS delivered,
-    sum(failed) AS failed,
-    sum(opened) AS opened,
-    sum(human_opened) AS human_opened,
-    sum(clicked) AS clicked,
-    sum(human_clicked) AS human_clicked,
-    sum(replied) AS replied,
-    sum(unsubscribed) AS unsubscribed,
-    sum(complained) AS complained
-  FROM local
-  GROUP BY channel, source, campaign_id, canvas_id, (local_time / 86400 + 3) % 7 + 1, local_time % 86400 / 3600
+  FROM message
+  GROUP BY channel, source, campaign_id, canvas_id, local_weekday, local_hour
 )
 SELECT
   channel,

@@ -9,6 +9,7 @@ mod completion;
 pub mod describe;
 mod footers;
 mod holdings;
+mod local_time;
 mod nearest;
 mod pinned;
 pub mod print;

@@ -64,6 +64,7 @@ impl World {
         let wrong = |e| Error::failed("cannot set up the query engine").because(e);
         runtime.register_object_store(ObjectStoreUrl::parse(WAREHOUSE_URL).map_err(wrong)?.as_ref(), store);
         let context = SessionContext::new_with_config_rt(config, runtime);
+        context.register_udf(super::local_time::local_time());
         let catalog = MemoryCatalogProvider::new();
         catalog.register_schema(PUBLIC, relations.clone()).map_err(wrong)?;
         catalog.register_schema(SYSTEM, Arc::new(system)).map_err(wrong)?;

@@ -30,6 +30,7 @@ pub const CALLS: &[(&str, Said)] = &[
     ("left", As("SUBSTR({0}, 1, {1})")),
     ("length", Same),
     ("ln", Same),
+    ("local_time", As("SAFE.DATETIME({0}, {1})")),
     ("lower", Same),
     ("lpad", Same),
     ("ltrim", As("LTRIM({0}, ' ')")),

@@ -158,6 +158,10 @@ impl Writer<'_> {
                 let first = rest.next().map(|s| s.to_string()).unwrap_or_default();
                 rest.fold(first, |all, one| format!("coalesce({name}({all}, {one}), {all}, {one})"))
             }
+            Some(Said::Item(other)) => match kind.name_in(self.dialect) {
+                Some(kind) => format!("CAST({other}({}) AS {kind})", sqls.join(", ")),
+                None => return Err(self.refuse(format!("{name} of a list whose type is not known"))),
+            },
             Some(Said::Series) => self.series(args, &sqls)?,
             None => return Err(self.refuse(format!("the function {name}"))),
         };

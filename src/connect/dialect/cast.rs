@@ -32,7 +32,7 @@ impl Writer<'_> {
         let Some(name) = to.name_in(self.dialect) else { return Err(self.refuse("a cast to no type")) };
         let name = name.as_str();
         let sql = match (&from.kind, to) {
-            (Kind::Timestamp, Kind::Date) => self.day(&self.in_utc(from)),
+            (Kind::Timestamp | Kind::Local, Kind::Date) => self.day(&self.in_utc(from)),
             (Kind::Text, Kind::Timestamp) => self.moment_of_text(&from.sql, attempt),
             (Kind::Text, Kind::Date) if self.dialect == Dialect::ClickHouse && attempt => {
                 format!("toDate32OrNull({})", from.sql)
@@ -90,7 +90,7 @@ impl Writer<'_> {
             (Dialect::Trino, attempt) => {
                 let iso = format!("from_iso8601_timestamp(replace({text}, ' ', 'T'))");
                 let iso = if attempt { format!("TRY({iso})") } else { iso };
-                format!("CAST(({iso} AT TIME ZONE 'UTC') AS timestamp(6))")
+                format!("CAST(({iso} AT TIME ZONE 'UTC') AS timestamp(3))")
             }
             (Dialect::BigQuery, false) => format!("CAST({text} AS TIMESTAMP)"),
             (Dialect::BigQuery, true) => format!("SAFE_CAST({text} AS TIMESTAMP)"),

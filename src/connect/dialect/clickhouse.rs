@@ -30,6 +30,13 @@ pub const CALLS: &[(&str, Said)] = &[
     ("left", Named("leftUTF8")),
     ("length", Named("lengthUTF8")),
     ("ln", Same),
+    // The zone is looked up for every row, so one that is none must not come so far.
+    (
+        "local_time",
+        As("if({1} IN (SELECT time_zone FROM system.time_zones), parseDateTime64BestEffortOrNull(\
+           formatDateTime({0}, '%F %T.%f', if({1} IN (SELECT time_zone FROM system.time_zones), assumeNotNull({1}), 'UTC')), \
+           6, 'UTC'), NULL)"),
+    ),
     ("lower", Named("lowerUTF8")),
     ("lpad", Named("leftPadUTF8")),
     ("ltrim", Named("trimLeft")),

@@ -26,6 +26,7 @@ pub const CALLS: &[(&str, Said)] = &[
     ("left", Same),
     ("length", Same),
     ("ln", Same),
+    ("local_time", As("CASE WHEN {1} IN (SELECT name FROM pg_timezone_names()) THEN timezone({1}, {0}) END")),
     ("lower", Same),
     ("lpad", As("lpad({0}, CAST({1} AS INTEGER), {2})")),
     ("ltrim", Same),

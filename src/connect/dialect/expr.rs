@@ -265,6 +265,9 @@ impl Writer<'_> {
             (Kind::Text, Kind::Date | Kind::Timestamp) => (self.cast(a, &b.kind, false)?.sql, b.sql.clone()),
             (Kind::Timestamp, Kind::Date) => (self.in_utc(a), self.midnight(b)),
             (Kind::Date, Kind::Timestamp) => (self.midnight(a), self.in_utc(b)),
+            (Kind::Local, Kind::Timestamp | Kind::Date) | (Kind::Timestamp | Kind::Date, Kind::Local) => {
+                return Err(self.refuse(format!("{} beside {}, one of them a local time", a.sql, b.sql)));
+            }
             _ => (a.sql.clone(), b.sql.clone()),
         };
         Ok((left, right))

@@ -16,6 +16,8 @@ pub enum Yields {
     Boolean,
     /// A moment.
     Timestamp,
+    /// What a clock shows.
+    Local,
     /// A day.
     Date,
     /// The type of its first argument.
@@ -54,6 +56,8 @@ pub enum Said {
     NullsAsEmpty,
     /// By the same name, two at a time: of two, one of them NULL, the other is what is left.
     WithoutNulls,
+    /// By another name, and what it takes out of a list cast to the type it has there.
+    Item(&'static str),
     /// As `sequence`, which would count down where the end is the lesser.
     Series,
 }
@@ -99,6 +103,7 @@ const KNOWN: &[(&str, Role, Yields)] = &[
     ("left", Role::Scalar, Yields::Text),
     ("length", Role::Scalar, Yields::Integer),
     ("ln", Role::Scalar, Yields::Double),
+    ("local_time", Role::Scalar, Yields::Local),
     ("lower", Role::Scalar, Yields::Text),
     ("lpad", Role::Scalar, Yields::Text),
     ("ltrim", Role::Scalar, Yields::Text),
@@ -162,6 +167,7 @@ pub fn yielded(yields: Yields, args: &[Kind]) -> Kind {
         Yields::Double => Kind::Double,
         Yields::Boolean => Kind::Boolean,
         Yields::Timestamp => Kind::Timestamp,
+        Yields::Local => Kind::Local,
         Yields::Date => Kind::Date,
         Yields::First => first(),
         Yields::All => Kind::of_all(args.iter()),

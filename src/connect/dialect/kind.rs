@@ -23,6 +23,8 @@ pub enum Kind {
     Date,
     /// A moment, in UTC.
     Timestamp,
+    /// What a clock shows: a moment without the zone that would tell which.
+    Local,
     /// A list.
     List(Box<Kind>),
     /// Not known.
@@ -90,9 +92,14 @@ impl Kind {
             (Kind::Date, _) => "DATE",
             (Kind::Timestamp, DuckDb) => "TIMESTAMPTZ",
             (Kind::Timestamp, ClickHouse) => "DateTime64(6, 'UTC')",
-            (Kind::Timestamp, Trino) => "timestamp(6)",
+            (Kind::Timestamp, Trino) => "timestamp(3)",
             (Kind::Timestamp, Snowflake) => "TIMESTAMP_NTZ",
             (Kind::Timestamp, Spark | BigQuery) => "TIMESTAMP",
+            (Kind::Local, DuckDb | Spark) => "TIMESTAMP",
+            (Kind::Local, ClickHouse) => "DateTime64(6, 'UTC')",
+            (Kind::Local, Trino) => "timestamp(3)",
+            (Kind::Local, BigQuery) => "DATETIME",
+            (Kind::Local, Snowflake) => "TIMESTAMP_NTZ",
             (Kind::Decimal(digits, behind), BigQuery) => return Some(format!("NUMERIC({digits}, {behind})")),
             (Kind::Decimal(digits, behind), _) => {
                 let name = format!("DECIMAL({digits}, {behind})");

@@ -174,12 +174,13 @@ impl Writer<'_> {
     pub fn truncated(&self, part: &str, of: &Piece) -> Result<Piece> {
         let part = lower(part);
         let known = ["second", "minute", "hour", "day", "week", "month", "quarter", "year"];
-        if !known.contains(&part.as_str()) || !matches!(of.kind, Kind::Date | Kind::Timestamp) {
+        if !known.contains(&part.as_str()) || !matches!(of.kind, Kind::Date | Kind::Timestamp | Kind::Local) {
             return Err(self.refuse(format!("date_trunc('{part}') of {}", of.sql)));
         }
         let date = of.kind == Kind::Date;
         let sql = match self.dialect {
             Dialect::DuckDb if date => format!("CAST(date_trunc('{part}', {}) AS DATE)", of.sql),
+            Dialect::DuckDb if of.kind == Kind::Local => format!("date_trunc('{part}', {})", of.sql),
             Dialect::DuckDb => format!("(date_trunc('{part}', {}) AT TIME ZONE 'UTC')", self.in_utc(of)),
             Dialect::Spark if date => format!("CAST(date_trunc('{part}', {}) AS DATE)", of.sql),
             Dialect::Spark | Dialect::Trino | Dialect::Snowflake => format!("date_trunc('{part}', {})", of.sql),
@@ -188,7 +189,11 @@ impl Writer<'_> {
                 format!("CAST(dateTrunc('{part}', {}) AS Nullable(DateTime64(6, 'UTC')))", of.sql)
             }
             Dialect::BigQuery => {
-                let kind = if date { "DATE" } else { "TIMESTAMP" };
+                let kind = match of.kind {
+                    Kind::Date => "DATE",
+                    Kind::Local => "DATETIME",
+                    _ => "TIMESTAMP",
+                };
                 let part = if part == "week" { "ISOWEEK".to_string() } else { part.to_uppercase() };
                 format!("{kind}_TRUNC({}, {part})", of.sql)
             }
@@ -200,7 +205,7 @@ impl Writer<'_> {
     pub fn part(&self, part: &str, of: &Piece) -> Result<Piece> {
         let part = lower(part);
         let known = ["second", "minute", "hour", "day", "week", "month", "quarter", "year", "dow", "doy"];
-        if !known.contains(&part.as_str()) || !matches!(of.kind, Kind::Date | Kind::Timestamp) {
+        if !known.contains(&part.as_str()) || !matches!(of.kind, Kind::Date | Kind::Timestamp | Kind::Local) {
             return Err(self.refuse(format!("date_part('{part}') of {}", of.sql)));
         }
         let x = self.in_utc(of);

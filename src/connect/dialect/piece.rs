@@ -23,6 +23,13 @@ impl Piece {
     }
 }
 
+impl Piece {
+    /// Whether it is a column, as it is.
+    pub fn is_name(&self) -> bool {
+        self.sql.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | '"' | '`'))
+    }
+}
+
 /// Whether a text is one name, literal or call, so that an operator beside it cannot take it apart.
 fn is_one(sql: &str) -> bool {
     let mut depth = 0_usize;

@@ -54,6 +54,8 @@ pub struct Item {
     pub piece: Piece,
     /// The name as in the view; none for an expression without one.
     pub name: Option<String>,
+    /// Whether the view itself says the name.
+    pub aliased: bool,
     /// Whether it is a wildcard.
     pub star: bool,
     /// The columns it stands for; nothing where they are not known.
@@ -180,8 +182,13 @@ impl Writer<'_> {
             SetExpr::Query(query) => {
                 let written = self.query(query)?;
                 let tail = format!("FROM (\n{}\n) AS inner_query", indented(&written.sql));
-                let star =
-                    Item { piece: Piece::new("*", Kind::Unknown), name: None, star: true, columns: written.columns };
+                let star = Item {
+                    piece: Piece::new("*", Kind::Unknown),
+                    name: None,
+                    aliased: false,
+                    star: true,
+                    columns: written.columns,
+                };
                 Ok(vec![("", Block { head: "SELECT".into(), items: vec![star], tail })])
             }
             SetExpr::SetOperation { left, op: SetOperator::Union, set_quantifier, right } => {
@@ -206,7 +213,7 @@ impl Writer<'_> {
                         let piece = self.expr(value)?;
                         let name = format!("column{}", at + 1);
                         let columns = Some(vec![(name.clone(), piece.kind.clone())]);
-                        items.push(Item { piece, name: Some(name), star: false, columns });
+                        items.push(Item { piece, name: Some(name), aliased: true, star: false, columns });
                     }
                     let word = if blocks.is_empty() { "" } else { "UNION ALL" };
                     blocks.push((word, Block { head: "SELECT".into(), items, tail: String::new() }));
@@ -252,17 +259,20 @@ impl Writer<'_> {
                 }
                 _ => item.piece.sql.clone(),
             };
-            match &item.name {
-                Some(name) => {
-                    let name = spelling::name(self.dialect, name);
-                    // ClickHouse calls a qualified column by its whole name, so the name is always said there.
-                    if sql == name || (!named && self.dialect != Dialect::ClickHouse) {
-                        sql
-                    } else {
-                        format!("{sql} AS {name}")
-                    }
+            let sql = match (self.dialect, &item.piece.kind) {
+                // Comparisons yield 0 and 1 there.
+                (Dialect::ClickHouse, Kind::Boolean) if !item.piece.is_name() => {
+                    format!("CAST({sql} AS Nullable(Bool))")
                 }
-                None => sql,
+                _ => sql,
+            };
+            match &item.name {
+                // ClickHouse may call a qualified column by its whole name.
+                Some(name) if named && (item.aliased || self.dialect == Dialect::ClickHouse) => {
+                    let name = spelling::name(self.dialect, name);
+                    if sql == name { sql } else { format!("{sql} AS {name}") }
+                }
+                _ => sql,
             }
         });
         let items: Vec<String> = items.collect();

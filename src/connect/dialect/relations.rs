@@ -29,6 +29,7 @@ pub struct Relations {
     /// The schema names are written with.
     schema: Option<String>,
     found: BTreeMap<String, (String, Columns)>,
+    within: Vec<String>,
 }
 
 impl Relations {
@@ -78,6 +79,18 @@ impl Relations {
             relations.add(name, theirs.chain(own_columns()).collect());
         }
         relations
+    }
+
+    /// Says every relation with the names of what it lies in before its own: a catalog, a schema, a data set. Some
+    /// engines want that of a view.
+    pub fn lie_within(mut self, names: &[&str]) -> Relations {
+        self.within = names.iter().map(|n| n.to_string()).collect();
+        self
+    }
+
+    /// What all relations lie in.
+    pub fn within(&self) -> &[String] {
+        &self.within
     }
 
     /// A table or a view, under its own name.

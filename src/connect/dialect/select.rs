@@ -89,7 +89,8 @@ impl Writer<'_> {
             None => self.expr(expr)?,
         };
         let columns = Some(vec![(name.clone().unwrap_or_default(), piece.kind.clone())]);
-        Ok(Item { piece, name, star: false, columns })
+        let aliased = matches!(item, SelectItem::ExprWithAlias { .. });
+        Ok(Item { piece, name, aliased, star: false, columns })
     }
 
     fn wildcard(&mut self, of: Option<&ObjectName>, options: &WildcardAdditionalOptions) -> Result<Item> {
@@ -112,7 +113,7 @@ impl Writer<'_> {
             }
             _ => sql,
         };
-        Ok(Item { piece: Piece::new(sql, Kind::Unknown), name: None, star: true, columns })
+        Ok(Item { piece: Piece::new(sql, Kind::Unknown), name: None, aliased: false, star: true, columns })
     }
 
     /// `unnest(list)` as a column: a row per item of the list.
@@ -168,7 +169,8 @@ impl Writer<'_> {
     }
 
     fn relation(&self, name: &str) -> String {
-        name.split('.').map(|part| spelling::name(self.dialect, part)).collect::<Vec<_>>().join(".")
+        let within = self.relations.within().iter().map(|part| part.as_str());
+        within.chain(name.split('.')).map(|part| spelling::name(self.dialect, part)).collect::<Vec<_>>().join(".")
     }
 
     fn source(

@@ -1,6 +1,6 @@
 //! Snowflake. A list there holds values of any type: what is taken out of one is cast.
 
-use super::functions::Said::{self, As, Named, NullsAsEmpty, Same, WithoutNulls};
+use super::functions::Said::{self, As, Item, Named, NullsAsEmpty, Same, WithoutNulls};
 
 /// How Snowflake says the functions that work row by row.
 pub const CALLS: &[(&str, Said)] = &[
@@ -8,8 +8,8 @@ pub const CALLS: &[(&str, Said)] = &[
     ("array_append", Same),
     ("array_has", As("ARRAY_CONTAINS(TO_VARIANT({1}), {0})")),
     ("array_length", Named("ARRAY_SIZE")),
-    ("array_max", As("CAST(ARRAY_MAX({0}) AS VARCHAR)")),
-    ("array_min", As("CAST(ARRAY_MIN({0}) AS VARCHAR)")),
+    ("array_max", Item("ARRAY_MAX")),
+    ("array_min", Item("ARRAY_MIN")),
     ("array_position", As("(ARRAY_POSITION(TO_VARIANT({1}), {0}) + 1)")),
     ("array_slice", As("ARRAY_SLICE({0}, {1} - 1, {2})")),
     ("array_to_string", Same),
@@ -26,6 +26,10 @@ pub const CALLS: &[(&str, Said)] = &[
     ("left", Same),
     ("length", Same),
     ("ln", Same),
+    (
+        "local_time",
+        As("IFF(REGEXP_LIKE({1}, '[A-Z][A-Za-z]+(/[A-Za-z0-9_+-]+)*'), CONVERT_TIMEZONE('UTC', {1}, {0}), NULL)"),
+    ),
     ("lower", Same),
     ("lpad", Same),
     ("ltrim", Same),

@@ -26,6 +26,10 @@ pub const CALLS: &[(&str, Said)] = &[
     ("left", Same),
     ("length", Same),
     ("ln", Same),
+    (
+        "local_time",
+        As("CASE WHEN {1} RLIKE '^[A-Z][A-Za-z]+(/[A-Za-z0-9_+-]+)*$' THEN from_utc_timestamp({0}, {1}) END"),
+    ),
     ("lower", Same),
     ("lpad", Same),
     ("ltrim", Same),
