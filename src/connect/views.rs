@@ -21,7 +21,7 @@ pub struct Views<'a> {
 impl Views<'_> {
     /// Writes every view that the engine can have.
     pub fn write(&self, script: &mut Script, warehouse: &Warehouse) {
-        let mut relations = self.schema.map_or_else(Relations::new, Relations::within);
+        let mut relations = Relations::new().lie_within(self.schema.as_slice());
         for table in &warehouse.tables {
             relations.add(&table.name, columns(table));
         }

@@ -26,8 +26,6 @@ const SYSTEM: [(&str, &str); 3] = [
 /// See the module.
 #[derive(Debug, Clone, Default)]
 pub struct Relations {
-    /// The schema names are written with.
-    schema: Option<String>,
     found: BTreeMap<String, (String, Columns)>,
     within: Vec<String>,
 }
@@ -62,16 +60,7 @@ impl Relations {
         relations
     }
 
-    /// The same in a schema that every name is to be written with, for an engine whose sessions or views have none.
-    pub fn within(schema: &str) -> Relations {
-        let mut relations = Relations { schema: Some(schema.to_string()), ..Relations::new() };
-        for (called, _) in relations.found.values_mut() {
-            *called = format!("{schema}.{called}");
-        }
-        relations
-    }
-
-    /// What [`Relations::new`] has, and every table of the definitions.
+    /// The same, and every table of the definitions.
     pub fn of(definitions: &Definitions) -> Relations {
         let mut relations = Relations::new();
         for (name, table) in definitions.tables() {
@@ -95,8 +84,7 @@ impl Relations {
 
     /// A table or a view, under its own name.
     pub fn add(&mut self, name: &str, columns: Columns) {
-        let called = self.schema.as_ref().map_or_else(|| name.to_string(), |schema| format!("{schema}.{name}"));
-        self.found.insert(name.to_string(), (called, columns));
+        self.found.insert(name.to_string(), (name.to_string(), columns));
     }
 
     /// What a relation is called in the engine, and its columns.
