@@ -2,7 +2,7 @@
 //! written in the query; people's zones are a column.
 
 use arrow::array::timezone::Tz;
-use arrow::array::{Array, ArrayRef, AsArray, TimestampMicrosecondArray};
+use arrow::array::{ArrayRef, AsArray, TimestampMicrosecondArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
 use chrono::{DateTime, Offset, TimeZone};
@@ -77,7 +77,7 @@ fn named(zone: &str) -> Option<Tz> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::array::StringArray;
+    use arrow::array::{Array, StringArray};
 
     #[test]
     fn the_clock_of_each_zone_summer_time_included() {

@@ -194,11 +194,11 @@ impl Writer<'_> {
         use BinaryOperator::{
             And, Divide, Eq, Gt, GtEq, Lt, LtEq, Minus, Modulo, Multiply, NotEq, Or, Plus, StringConcat,
         };
-        if matches!(op, Plus | Minus) {
-            if let Some(span) = self.span(right)? {
-                let from = self.expr(left)?;
-                return self.moved(&from, *op == Minus, &span);
-            }
+        if matches!(op, Plus | Minus)
+            && let Some(span) = self.span(right)?
+        {
+            let from = self.expr(left)?;
+            return self.moved(&from, *op == Minus, &span);
         }
         let (a, b) = (self.expr(left)?, self.expr(right)?);
         match op {
