@@ -21,8 +21,7 @@ pub struct Views<'a> {
 impl Views<'_> {
     /// Writes every view that the engine can have.
     pub fn write(&self, script: &mut Script, warehouse: &Warehouse) {
-        let within: Vec<&str> = self.schema.into_iter().collect();
-        let mut relations = Relations::new().lie_within(&within);
+        let mut relations = Relations::new().lie_within(self.schema.as_slice());
         for table in &warehouse.tables {
             relations.add(&table.name, columns(table));
         }

@@ -77,8 +77,7 @@ fn named(zone: &str) -> Option<Tz> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::array::Array;
-    use arrow::array::StringArray;
+    use arrow::array::{Array, StringArray};
 
     #[test]
     fn the_clock_of_each_zone_summer_time_included() {

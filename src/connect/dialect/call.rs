@@ -133,6 +133,12 @@ impl Writer<'_> {
             return Err(self.refuse(format!("the function {name}")));
         };
         let kind = yielded(yields, &kinds);
+        if name == "local_time" && matches!(self.dialect, Dialect::Spark | Dialect::Snowflake) {
+            self.note(&format!(
+                "A query fails in {} where a time zone looks like one and is none: it cannot be tried there.",
+                self.dialect
+            ));
+        }
         let sqls: Vec<&str> = pieces.iter().map(|p| p.sql.as_str()).collect();
         let said = self.dialect.calls().iter().find(|(n, _)| *n == name).map(|(_, said)| *said);
         let sql = match said {

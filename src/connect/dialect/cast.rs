@@ -111,6 +111,9 @@ impl Writer<'_> {
                     false => format!("toDecimal128({rounded}, {behind})"),
                 }
             }
+            Dialect::BigQuery => {
+                format!("IF(ABS({0}) < {limit}, ROUND(CAST({0} AS {name}), {behind}), NULL)", from.sql)
+            }
             Dialect::Snowflake if attempt => {
                 format!("IFF(ABS({0}) < {limit}, CAST({0} AS {name}), NULL)", from.sql)
             }

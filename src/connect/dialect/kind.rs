@@ -100,7 +100,7 @@ impl Kind {
             (Kind::Local, Trino) => "timestamp(3)",
             (Kind::Local, BigQuery) => "DATETIME",
             (Kind::Local, Snowflake) => "TIMESTAMP_NTZ",
-            (Kind::Decimal(digits, behind), BigQuery) => return Some(format!("NUMERIC({digits}, {behind})")),
+            (Kind::Decimal(..), BigQuery) => "NUMERIC",
             (Kind::Decimal(digits, behind), _) => {
                 let name = format!("DECIMAL({digits}, {behind})");
                 return Some(if dialect == ClickHouse { format!("Nullable({name})") } else { name });

@@ -40,7 +40,7 @@ impl Writer<'_> {
             }
             Dialect::BigQuery => format!("REGEXP_EXTRACT({x}, {p})"),
             Dialect::Snowflake => {
-                let captured = Pattern::of(pattern).all_captured();
+                let captured = self.captured(pattern)?;
                 let p = spelling::text(self.dialect, &captured.text);
                 let group = if group == 0 { 0 } else { captured.new_number(1) };
                 format!("REGEXP_SUBSTR({x}, {p}, 1, 1, 'e', {group})")
@@ -78,7 +78,7 @@ impl Writer<'_> {
                 format!("REGEXP_REPLACE({x}, {first}, {})", spelling::text(self.dialect, &with))
             }
             (Dialect::Snowflake, every) => {
-                let captured = Pattern::of(pattern).all_captured();
+                let captured = self.captured(pattern)?;
                 let p = spelling::text(self.dialect, &captured.text);
                 let with = renumbered(with, |group| format!("\\{}", captured.new_number(group)));
                 let occurrence = if every { 0 } else { 1 };
@@ -98,11 +98,19 @@ impl Writer<'_> {
             Dialect::ClickHouse => format!("match({x}, {p})"),
             Dialect::BigQuery => format!("REGEXP_CONTAINS({x}, {p})"),
             Dialect::Snowflake => {
-                let p = spelling::text(self.dialect, &Pattern::of(pattern).all_captured().text);
+                let p = spelling::text(self.dialect, &self.captured(pattern)?.text);
                 format!("(REGEXP_INSTR({x}, {p}) > 0)")
             }
         };
         Ok(Piece::new(sql, Kind::Boolean))
+    }
+}
+
+impl Writer<'_> {
+    /// The pattern as Snowflake takes it: no group that does not capture, nothing that takes as little as possible.
+    fn captured(&self, pattern: &str) -> Result<Pattern> {
+        let pattern = Pattern::of(pattern);
+        if pattern.is_lazy() { Err(self.refuse("a pattern with *?, +? or ??")) } else { Ok(pattern.all_captured()) }
     }
 }
 
@@ -137,6 +145,11 @@ struct Pattern {
 }
 
 impl Pattern {
+    /// Whether it says `*?` or the like: as little as possible.
+    fn is_lazy(&self) -> bool {
+        ["*?", "+?", "??", "}?"].iter().any(|sign| self.text.contains(sign))
+    }
+
     fn of(pattern: &str) -> Pattern {
         let (mut text, mut numbers, mut all) = (String::new(), Vec::new(), 0);
         let mut letters = pattern.chars().peekable();

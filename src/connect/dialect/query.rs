@@ -129,7 +129,7 @@ impl Writer<'_> {
     fn cte(&mut self, cte: &Cte, recursive: bool) -> Result<String> {
         let name = lower(&cte.alias.name.value);
         if recursive {
-            self.may_recurse()?;
+            self.tell_of_recursion();
             // What it reads of itself has the columns of the branch that does not.
             if let SetExpr::SetOperation { left, .. } = cte.query.body.as_ref() {
                 self.scopes.push(Scope::default());
@@ -165,14 +165,15 @@ impl Writer<'_> {
         }
     }
 
-    fn may_recurse(&mut self) -> Result<()> {
-        if self.dialect == Dialect::Trino {
-            self.note(
-                "Trino follows a recursion 10 steps deep and then fails; SET SESSION max_recursion_depth = 64 lets it \
-                 follow longer chains.",
-            );
+    fn tell_of_recursion(&mut self) {
+        match self.dialect {
+            Dialect::Trino => self.note(
+                "Trino and Athena follow a recursion 10 steps deep and fail where there is an eleventh. In Trino SET SESSION \
+                 max_recursion_depth = 64 lets it follow longer chains.",
+            ),
+            Dialect::Spark => self.note("Spark knows WITH RECURSIVE in its newer releases only; tried with 4.3."),
+            _ => {}
         }
-        Ok(())
     }
 
     /// The SELECTs of a UNION ALL, or the only one, each with the word before it.

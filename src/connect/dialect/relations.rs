@@ -60,7 +60,7 @@ impl Relations {
         relations
     }
 
-    /// What [`Relations::new`] has, and every table of the definitions.
+    /// The same, and every table of the definitions.
     pub fn of(definitions: &Definitions) -> Relations {
         let mut relations = Relations::new();
         for (name, table) in definitions.tables() {
