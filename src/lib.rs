@@ -9,6 +9,7 @@ pub mod error;
 pub mod generate;
 pub mod load;
 pub mod query;
+pub mod serve;
 pub mod table;
 pub mod tell;
 pub mod warehouse;

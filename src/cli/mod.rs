@@ -6,6 +6,7 @@ mod load;
 mod options;
 mod quickstart;
 mod say;
+mod serve;
 mod sql;
 mod state;
 mod telling;
@@ -42,6 +43,8 @@ enum Command {
     Load(load::LoadArgs),
     /// Run SQL over the warehouse; without -c or -f on a terminal, the shell
     Sql(sql::Args),
+    /// Serve the warehouse to PostgreSQL's clients, read only: psql, Metabase, Tableau, DBeaver
+    Serve(serve::Args),
     /// List the tables, or describe one
     Tables(sql::TablesArgs),
     /// Show freshness, gaps, quarantine and the last loads
@@ -88,6 +91,7 @@ fn run(cli: Cli) -> Result<()> {
                 Command::Plan(args) => load::plan(args, &config).await,
                 Command::Load(args) => load::load(args, &config).await,
                 Command::Sql(args) => sql::run(args, &config).await,
+                Command::Serve(args) => serve::run(args, &config).await,
                 Command::Tables(args) => sql::tables(args, &config).await,
                 Command::Status(args) => state::status(args, &config).await,
                 Command::Verify(args) => state::verify(args, &config).await,
@@ -126,6 +130,7 @@ fn known_variables() -> Vec<String> {
         .chain(command.get_subcommands().flat_map(|c| c.get_subcommands()))
         .flat_map(|c| c.get_arguments())
         .filter_map(|a| a.get_env().and_then(|e| e.to_str()).map(str::to_string))
+        .chain([config::PG_PASSWORD.to_string()])
         .collect();
     names.sort();
     names.dedup();

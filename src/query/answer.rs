@@ -93,14 +93,47 @@ impl Answer {
         self.spilled.is_some()
     }
 
+    /// The rows from the first on, for whoever takes them over time. Memory and file are given back with the last.
+    pub fn into_batches(self) -> Result<Batches> {
+        let reader = match &self.spilled {
+            Some(spilled) => {
+                let file = File::open(&spilled.path).map_err(|e| unreadable(e.into()))?;
+                Some(StreamReader::try_new(BufReader::new(file), None).map_err(|e| unreadable(e.into()))?)
+            }
+            None => None,
+        };
+        let Answer { kept, spilled, _reservation, .. } = self;
+        Ok(Batches { kept: kept.into_iter(), reader, _spilled: spilled, _reservation })
+    }
+
     /// The rows from the first on; may be called again.
     pub fn batches(&self) -> Result<Box<dyn Iterator<Item = Result<RecordBatch>> + '_>> {
         let Some(spilled) = &self.spilled else { return Ok(Box::new(self.kept.iter().cloned().map(Ok))) };
-        let wrong = |e: Box<dyn std::error::Error + Send + Sync>| {
-            Error::failed("cannot read the result back from its temporary file").because(e)
-        };
-        let file = File::open(&spilled.path).map_err(|e| wrong(e.into()))?;
-        let reader = StreamReader::try_new(BufReader::new(file), None).map_err(|e| wrong(e.into()))?;
-        Ok(Box::new(reader.map(move |batch| batch.map_err(|e| wrong(e.into())))))
+        let file = File::open(&spilled.path).map_err(|e| unreadable(e.into()))?;
+        let reader = StreamReader::try_new(BufReader::new(file), None).map_err(|e| unreadable(e.into()))?;
+        Ok(Box::new(reader.map(move |batch| batch.map_err(|e| unreadable(e.into())))))
     }
+}
+
+/// The rows of an answer that is used up on the way.
+pub struct Batches {
+    kept: std::vec::IntoIter<RecordBatch>,
+    reader: Option<StreamReader<BufReader<File>>>,
+    _spilled: Option<Spilled>,
+    _reservation: Option<MemoryReservation>,
+}
+
+impl Iterator for Batches {
+    type Item = Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Result<RecordBatch>> {
+        match &mut self.reader {
+            Some(reader) => Some(reader.next()?.map_err(|e| unreadable(e.into()))),
+            None => self.kept.next().map(Ok),
+        }
+    }
+}
+
+fn unreadable(cause: Box<dyn std::error::Error + Send + Sync>) -> Error {
+    Error::failed("cannot read the result back from its temporary file").because(cause)
 }

@@ -11,6 +11,8 @@ mod footers;
 mod holdings;
 mod nearest;
 mod pinned;
+pub mod postgres;
+mod prepared;
 pub mod print;
 mod prune;
 mod reader;
@@ -28,7 +30,8 @@ mod world;
 #[cfg(test)]
 mod tests;
 
-pub use answer::Answer;
+pub use answer::{Answer, Batches};
+pub use prepared::{Described, Moment, Order, Values};
 pub use print::OutputFormat;
 pub use repl::repl;
 pub use session::{Options, Relation, Session, Sort};

@@ -6,6 +6,7 @@ use super::catalog::{CATALOG, PUBLIC, Relations};
 use super::footers::Footers;
 use super::holdings::Holdings;
 use super::pinned::Pinned;
+use super::postgres::{Origin, PgCatalog};
 use super::system_tables::{SYSTEM, SystemTables};
 use super::table_provider::{Source, WAREHOUSE_URL};
 use super::views::View;
@@ -32,6 +33,8 @@ pub struct Ground {
     pub footers: Arc<Footers>,
     /// Memory budget and spill files.
     pub runtime: Arc<RuntimeEnv>,
+    /// PostgreSQL's catalogs, where its clients are served.
+    pub postgres: Option<Arc<PgCatalog>>,
 }
 
 /// See the module.
@@ -53,11 +56,11 @@ impl World {
             Arc::new(Source { holdings: holdings.clone(), store: store.clone(), footers: ground.footers.clone() });
         let tables = holdings.snapshot.table_names(&ground.definitions);
         let relations = Arc::new(Relations::new(source, ground.definitions.clone(), tables, ground.views.clone()));
-        let system = SystemTables {
+        let system = Arc::new(SystemTables {
             holdings: holdings.clone(),
             definitions: ground.definitions.clone(),
             store: ground.store.clone(),
-        };
+        });
         // A registry of its own: a query of an older world keeps reading that world's versions.
         let registry = Arc::new(DefaultObjectStoreRegistry::new());
         let runtime = Arc::new(RuntimeEnv { object_store_registry: registry, ..(*ground.runtime).clone() });
@@ -66,9 +69,19 @@ impl World {
         let context = SessionContext::new_with_config_rt(config, runtime);
         let catalog = MemoryCatalogProvider::new();
         catalog.register_schema(PUBLIC, relations.clone()).map_err(wrong)?;
-        catalog.register_schema(SYSTEM, Arc::new(system)).map_err(wrong)?;
+        catalog.register_schema(SYSTEM, system.clone()).map_err(wrong)?;
         context.register_catalog(CATALOG, Arc::new(catalog));
         relations.plan_with(&context);
+        if let Some(postgres) = &ground.postgres {
+            let origin = Origin {
+                holdings: holdings.clone(),
+                definitions: ground.definitions.clone(),
+                views: ground.views.clone(),
+                relations: relations.clone(),
+                system,
+            };
+            postgres.install(&context, origin).map_err(wrong)?;
+        }
         Ok(World { holdings, names: relations.table_names(), context })
     }
 }
