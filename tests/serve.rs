@@ -205,7 +205,8 @@ say(out)
         let is = |at: usize, like: &str| assert!(values[at].as_str().unwrap().contains(like), "{at}: {}", values[at]);
         is(0, "datetime.datetime(2026, 3, 2, 10, 30, 0, 500000");
         is(1, "datetime.date(2026, 3, 2)");
-        for (at, value) in [(2, "7"), (3, "1.5"), (4, "True"), (5, "'text'"), (8, "None"), (9, "1"), (10, "1"), (11, "None")]
+        for (at, value) in
+            [(2, "7"), (3, "1.5"), (4, "True"), (5, "'text'"), (8, "None"), (9, "1"), (10, "1"), (11, "None")]
         {
             assert_eq!(values[at], value, "{at}");
         }
@@ -236,7 +237,6 @@ out["list"] = c.execute("SELECT count(*) FROM users_messages_email_send WHERE ar
 out["limit"] = len(c.execute("SELECT id FROM users_messages_email_send LIMIT %s", [3]).fetchall())
 out["late"] = c.execute("SELECT count(*) FROM users_messages_email_send WHERE time >= %s AND time < %s",
     [datetime.datetime(2026, 3, 2, tzinfo=datetime.timezone.utc), datetime.datetime(2026, 3, 3, tzinfo=datetime.timezone.utc)]).fetchone()
-out["too few"] = failure(lambda: c.pgconn.exec_params(b"SELECT $1::text, $2::text", [b"a"]) and None)
 result = c.pgconn.exec_params(b"SELECT $1::text, $2::text", [b"a"])
 out["too few"] = result.error_field(67).decode()
 say(out)
@@ -388,7 +388,7 @@ say(out)
 fn a_statement_can_be_stopped() {
     let server = Server::start(warehouse(), &[]);
     let script = r#"
-ENDLESS = sys.argv[1] if len(sys.argv) > 1 else os.environ["ENDLESS"]
+ENDLESS = os.environ["ENDLESS"]
 c = connect()
 out = {}
 at = time.monotonic()
@@ -405,8 +405,6 @@ threading.Timer(1.0, c.cancel_safe).start()
 out["sending"] = failure(lambda: [time.sleep(0.0005) for _ in
     c.cursor().stream("SELECT s.value, repeat('x', 2000) FROM generate_series(1, 200000) s")])[0]
 out["still"] = c.execute("SELECT 2").fetchone()[0]
-# A stranger who does not know the secret stops nothing.
-other = psycopg.pq.PGcancelConn if False else None
 say(out)
 "#;
     let script = format!("os.environ['ENDLESS'] = {ENDLESS:?}\n{script}");
@@ -521,13 +519,24 @@ fn connections_are_encrypted_when_a_certificate_is_given() {
     let server = Server::with(warehouse(), "127.0.0.1:0", &files, &[("EDDYLINE_PG_PASSWORD", "secret")]);
     let word = ("PGPASSWORD", "secret");
     for binding in ["disable", "prefer", "require"] {
-        let more = [word, ("PGSSLMODE", "verify-full"), ("PGSSLROOTCERT", arg(&certificate)), ("PGCHANNELBINDING", binding)];
+        let more =
+            [word, ("PGSSLMODE", "verify-full"), ("PGSSLROOTCERT", arg(&certificate)), ("PGCHANNELBINDING", binding)];
         let run = server.psql_with(&["-Atc", "SELECT 7"], &more);
         assert_eq!(run.ends(0).stdout.trim(), "7", "{binding}");
     }
     let open = server.psql_with(&["-c", "SELECT 7"], &[word, ("PGSSLMODE", "disable")]).ends(2);
     assert!(open.stderr.contains("connections must be encrypted here"), "{open:?}");
-    let swapped = ["serve", "--warehouse", arg(warehouse()), "--pg", "127.0.0.1:0", "--tls-cert", arg(&key), "--tls-key", arg(&key)];
+    let swapped = [
+        "serve",
+        "--warehouse",
+        arg(warehouse()),
+        "--pg",
+        "127.0.0.1:0",
+        "--tls-cert",
+        arg(&key),
+        "--tls-key",
+        arg(&key),
+    ];
     let told = eddyline(warehouse(), &swapped).ends(2).stderr;
     assert!(told.contains("there is no certificate in it"), "{told}");
 }
@@ -604,7 +613,8 @@ out = [connect().execute("SELECT count(*) FROM users_messages_email_send").fetch
 peak = [line for line in open(f"/proc/{os.environ['SERVER']}/status") if line.startswith("VmHWM")][0]
 out.append(int(peak.split()[1]) // 1024)
 say(out)
-os._exit(0) if sys.stdout.flush() is None else None
+sys.stdout.flush()
+os._exit(0)
 "#;
     let pid = server.child.as_ref().unwrap().id();
     let got = server.asked(&format!("os.environ['SERVER'] = '{pid}'\n{script}"));

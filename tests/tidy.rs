@@ -75,7 +75,10 @@ const ROOMS: [(&str, &[&str]); 13] = [
     ("doctor", &["load", "warehouse", "currents", "error"]),
     ("generate", &["table", "currents", "error"]),
     ("config", &["error"]),
-    ("cli", &["config", "doctor", "generate", "serve", "query", "tell", "load", "warehouse", "table", "currents", "error"]),
+    (
+        "cli",
+        &["config", "doctor", "generate", "serve", "query", "tell", "load", "warehouse", "table", "currents", "error"],
+    ),
     ("main", &["cli"]),
 ];
 

@@ -69,11 +69,17 @@ impl Session {
         read.map_err(|e| translate(e, About { sql: text, file: None, tables: &world.names }))
     }
 
-    /// Plans a statement without running it.
-    pub async fn describe(&self, moment: &Moment, rows: &Arc<Rows>, caller: &Caller) -> Result<Described> {
+    /// Plans a statement without running it. Values, nulls for instance, settle what its types depend on.
+    pub async fn describe(
+        &self,
+        moment: &Moment,
+        rows: &Arc<Rows>,
+        caller: &Caller,
+        values: Option<Values>,
+    ) -> Result<Described> {
         let world = moment.0.clone();
         let about = About { sql: &rows.text, file: None, tables: &world.names };
-        let work = describe(world.clone(), rows.clone(), caller.clone());
+        let work = describe(world.clone(), rows.clone(), caller.clone(), values);
         self.workers.run(work).await?.map_err(|e| translate(e, about))
     }
 
@@ -133,9 +139,12 @@ async fn plan(world: &World, rows: &Rows, caller: &Caller) -> Outcome<(SessionSt
     Ok((state, plan))
 }
 
-async fn describe(world: Arc<World>, rows: Arc<Rows>, caller: Caller) -> Outcome<Described> {
-    let (state, plan) = plan(&world, &rows, &caller).await?;
+async fn describe(world: Arc<World>, rows: Arc<Rows>, caller: Caller, values: Option<Values>) -> Outcome<Described> {
+    let (state, mut plan) = plan(&world, &rows, &caller).await?;
     let parameters = parameters(&plan)?;
+    if let Some(values) = values {
+        plan = plan.with_param_values(values)?;
+    }
     // Types are final only after coercion. A parameter of unknown type can make it fail; the result is cast then.
     let coerced = state.analyzer().execute_and_check(plan.clone(), state.config_options(), |_, _| {});
     let schema = coerced.as_ref().unwrap_or(&plan).schema().clone();

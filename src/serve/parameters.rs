@@ -4,6 +4,7 @@
 use super::failure::error;
 use crate::query::Values;
 use arrow::datatypes::{DataType, TimeUnit};
+use bytes::Bytes;
 use datafusion_postgres::arrow_pg::datatypes::df::deserialize_parameters;
 use datafusion_postgres::arrow_pg::datatypes::into_pg_type;
 use datafusion_postgres::pgwire::api::Type;
@@ -24,16 +25,29 @@ pub fn values<S: Clone>(portal: &Portal<S>, wanted: &[Option<DataType>]) -> PgWi
         let what = format!("{count} values for {} parameters", wanted.len());
         return Err(error("08P01", what));
     }
-    let formats = match &portal.parameter_format {
+    let codes = match &portal.parameter_format {
         Format::Individual(codes) if codes.len() != count => {
             return Err(error("08P01", format!("{} formats for {count} values", codes.len())));
         }
-        format => (0..count).map(|at| format.format_for(at).value()).collect::<Vec<_>>(),
+        format => (0..count).map(|at| format.format_for(at).value()).collect(),
     };
-    let said = &portal.statement.parameter_types;
+    decoded(&portal.statement.parameter_types, codes, portal.parameters.clone(), wanted)
+}
+
+/// Nulls of the types the values will have: what a statement's result looks like depends on them.
+pub fn nulls(said: &[Option<Type>], wanted: &[Option<DataType>]) -> PgWireResult<Values> {
+    decoded(said, vec![0; wanted.len()], vec![None; wanted.len()], wanted)
+}
+
+fn decoded(
+    said: &[Option<Type>],
+    codes: Vec<i16>,
+    values: Vec<Option<Bytes>>,
+    wanted: &[Option<DataType>],
+) -> PgWireResult<Values> {
     let mut typed = Portal::<()>::default();
-    let (mut types, mut codes, mut kinds) = (Vec::new(), Vec::new(), Vec::new());
-    for (at, (wanted, code)) in wanted.iter().zip(formats).enumerate() {
+    let (mut types, mut formats, mut kinds) = (Vec::new(), Vec::new(), Vec::new());
+    for (at, (wanted, code)) in wanted.iter().zip(codes).enumerate() {
         let said = said.get(at).cloned().flatten().filter(|t| *t != Type::UNKNOWN);
         let (kind, code) = match said {
             // A text is read as what the statement compares it with, as PostgreSQL reads one of unknown type.
@@ -43,11 +57,11 @@ pub fn values<S: Clone>(portal: &Portal<S>, wanted: &[Option<DataType>]) -> PgWi
         };
         kinds.push(fitting(&kind, wanted.as_ref()));
         types.push(Some(kind));
-        codes.push(code);
+        formats.push(code);
     }
     typed.statement = Arc::new(StoredStatement::new(String::new(), (), types));
-    typed.parameter_format = Format::Individual(codes);
-    typed.parameters = portal.parameters.clone();
+    typed.parameter_format = Format::Individual(formats);
+    typed.parameters = values;
     deserialize_parameters(&typed, &kinds.iter().map(Option::as_ref).collect::<Vec<_>>())
 }
 

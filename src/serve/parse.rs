@@ -2,7 +2,7 @@
 
 use super::connection::Connection;
 use super::failure::error;
-use super::parameters::told;
+use super::parameters::{nulls, told};
 use super::rows::fields;
 use crate::query::postgres::{Request, outward};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -27,13 +27,19 @@ pub struct Prepared {
 
 impl Connection {
     /// What a statement's result will look like.
-    async fn prepared(&self, request: Request) -> PgWireResult<Prepared> {
+    async fn prepared(&self, request: Request, types: &[Option<Type>]) -> PgWireResult<Prepared> {
         let (columns, parameters) = match &request {
             Request::Rows(rows) => {
                 let moment = self.moment().await?;
                 let caller = self.caller();
-                let described = self.guard(self.server.session.describe(&moment, rows, &caller)).await?;
-                (outward(&described.columns), described.parameters)
+                let session = &self.server.session;
+                let mut described = self.guard(session.describe(&moment, rows, &caller, None)).await?;
+                let parameters = std::mem::take(&mut described.parameters);
+                if !parameters.is_empty() {
+                    let nulls = nulls(types, &parameters)?;
+                    described = self.guard(session.describe(&moment, rows, &caller, Some(nulls))).await?;
+                }
+                (outward(&described.columns), parameters)
             }
             Request::Show(name) => (shown(name), Vec::new()),
             Request::Fetch { cursor, .. } => {
@@ -61,12 +67,7 @@ pub fn shown(name: &str) -> SchemaRef {
 impl QueryParser for Connection {
     type Statement = Arc<Prepared>;
 
-    async fn parse_sql<C>(
-        &self,
-        client: &C,
-        sql: &str,
-        _types: &[Option<Type>],
-    ) -> PgWireResult<Option<Self::Statement>>
+    async fn parse_sql<C>(&self, client: &C, sql: &str, types: &[Option<Type>]) -> PgWireResult<Option<Self::Statement>>
     where
         C: ClientInfo + Unpin + Send + Sync,
     {
@@ -78,7 +79,7 @@ impl QueryParser for Connection {
         let Some(request) = requests.pop() else { return Ok(None) };
         let ends = matches!(request, Request::Commit | Request::Rollback);
         self.may_ask(client.transaction_status(), ends)?;
-        Ok(Some(Arc::new(self.prepared(request).await?)))
+        Ok(Some(Arc::new(self.prepared(request, types).await?)))
     }
 
     fn get_parameter_types(&self, statement: &Self::Statement) -> PgWireResult<Vec<Type>> {
