@@ -191,7 +191,7 @@ for binary in (False, True):
         c.execute("""SELECT TIMESTAMPTZ '2026-03-02 10:30:00.5Z' AS a, DATE '2026-03-02' AS b, 7 AS c, 1.5::double AS d,
                      true AS e, 'text' AS f, ['x', NULL, 'y"z,'] AS g, '{"a": 1}' AS h, NULL::interval AS i,
                      count(*) OVER () AS j, row_number() OVER () AS k, NULL AS l, [1, NULL] AS m, 12.25::decimal(10, 2) AS n,
-                     INTERVAL '1 day 02:00:00' AS o""")
+                     INTERVAL '1 day 2 hours' AS o""")
         out.append([[d.type_code for d in c.description], list(map(repr, c.fetchone()))])
 say(out)
 "#;
@@ -233,7 +233,9 @@ out["quoted"] = c.execute("SELECT %s::text", ["it's; DROP TABLE x --"]).fetchone
 out["nulls"] = c.execute("SELECT coalesce(%s, %s), %s::bigint, %s", [None, "b", None, None]).fetchone()
 out["numbers"] = c.execute("SELECT %s + 1, %s * 2, %s::decimal(10, 3)", [41, 1.25, decimal.Decimal("0.005")]).fetchone()
 out["as text"] = c.execute("SELECT count(*) FROM generate_series(1, 20) s WHERE s.value < %t", ["3"]).fetchone()
-out["list"] = c.execute("SELECT count(*) FROM users_messages_email_send WHERE array_has(%s, id)", [[some[0], "x"]]).fetchone()
+out["list"] = c.execute("SELECT count(*) FROM users_messages_email_send WHERE id = ANY(%s::text[])", [[some[0], "x"]]).fetchone()
+out["ids"] = c.pgconn.exec_params(b"SELECT count(*) FROM users_messages_email_send WHERE id = ANY($1)",
+    [("{" + some[0] + ",x}").encode()], [1009]).get_value(0, 0).decode()
 out["limit"] = len(c.execute("SELECT id FROM users_messages_email_send LIMIT %s", [3]).fetchall())
 out["late"] = c.execute("SELECT count(*) FROM users_messages_email_send WHERE time >= %s AND time < %s",
     [datetime.datetime(2026, 3, 2, tzinfo=datetime.timezone.utc), datetime.datetime(2026, 3, 3, tzinfo=datetime.timezone.utc)]).fetchone()
@@ -250,6 +252,7 @@ say(out)
     // As numbers: as texts, "10" to "19" and "2" would be less than "3" too.
     assert_eq!(got["as text"], json!([2]));
     assert_eq!(got["list"], json!([1]));
+    assert_eq!(got["ids"], json!("1"));
     assert_eq!(got["limit"], json!(3));
     let day = "SELECT count(*) AS n FROM users_messages_email_send WHERE time >= '2026-03-02T00:00:00Z' AND time < '2026-03-03T00:00:00Z'";
     assert_eq!(got["late"][0], sql(day)[0]["n"]);

@@ -84,7 +84,7 @@ fn in_our_words(error: DataFusionError, about: About<'_>) -> Error {
         DataFusionError::NotImplemented(text) => planning(text, &error, about),
         DataFusionError::Configuration(text) => Error::usage(text.clone()),
         _ => Error::failed("the query failed")
-            .because(without_values(&plain(&error)))
+            .because(without_quotes(&without_values(&plain(&error))))
             .hint("where a text may not fit, try_cast gives NULL instead of an error"),
     }
 }
@@ -205,6 +205,12 @@ pub fn pointer(sql: &str, line: u64, column: u64, width: u64, file: Option<(&str
     let part: String = text.chars().skip(from).take(120).collect();
     let gap = " ".repeat((column - 1).saturating_sub(from));
     format!("{:margin$} --> {place}\n{shown} | {part}\n{:margin$} | {gap}{carets}", "", "")
+}
+
+/// What is quoted in an error of running: the types and values of rows. Names are not quoted like that there.
+fn without_quotes(text: &str) -> String {
+    let parts = text.split('"').enumerate();
+    parts.map(|(at, part)| if at % 2 == 1 { "\"…\"" } else { part }).collect()
 }
 
 /// Quoted values and numbers behind the word "value" are data: they do not belong in a message.

@@ -130,7 +130,7 @@ impl Session {
 async fn plan(world: &World, rows: &Rows, caller: &Caller) -> Outcome<(SessionState, LogicalPlan)> {
     let mut state = world.context.state();
     caller.introduce(&mut state)?;
-    let plan = state.statement_to_plan(rows.parsed.clone()).await?;
+    let plan = planned(&state, rows).await?;
     // What looks like reading can hide writing: WITH ... INSERT, SELECT INTO.
     let only_reading = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
     only_reading

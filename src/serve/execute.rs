@@ -5,10 +5,13 @@ use super::failure::error;
 use super::parameters::values;
 use super::parse::Prepared;
 use super::perform::Performed;
+use super::rows::fields;
 use async_trait::async_trait;
 use datafusion_postgres::pgwire::api::portal::{Format, Portal, PortalExecutionState};
-use datafusion_postgres::pgwire::api::query::{ExtendedQueryHandler, SimpleQueryHandler, send_execution_response};
-use datafusion_postgres::pgwire::api::results::{Response, Tag};
+use datafusion_postgres::pgwire::api::query::{
+    ExtendedQueryHandler, SimpleQueryHandler, send_describe_response, send_execution_response,
+};
+use datafusion_postgres::pgwire::api::results::{DescribePortalResponse, Response, Tag};
 use datafusion_postgres::pgwire::api::stmt::StoredStatement;
 use datafusion_postgres::pgwire::api::store::{Entry, PortalStore};
 use datafusion_postgres::pgwire::api::{ClientInfo, ClientPortalStore, DEFAULT_NAME, PgWireConnectionState};
@@ -112,6 +115,25 @@ impl ExtendedQueryHandler for Connection {
         }
         client.feed(PgWireBackendMessage::ParseComplete(ParseComplete::new())).await?;
         Ok(())
+    }
+
+    /// A cursor is a portal too: drivers ask what its rows look like.
+    async fn on_describe<C>(&self, client: &mut C, message: Describe) -> PgWireResult<()>
+    where
+        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::PortalStore: PortalStore<Statement = Self::Statement>,
+        C::Error: Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        let name = message.name.as_deref().filter(|_| message.target_type == TARGET_TYPE_BYTE_PORTAL);
+        let columns = name.and_then(|name| self.known.state().cursors.get(name).map(|c| c.columns.clone()));
+        match columns {
+            Some(columns) => {
+                let told = DescribePortalResponse::new(fields(&columns, &Format::UnifiedText, None)?);
+                send_describe_response(client, &told).await
+            }
+            None => self._on_describe(client, message).await,
+        }
     }
 
     /// The library's own collects a whole result before it sends the first row; this one sends as it goes.

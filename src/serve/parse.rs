@@ -53,6 +53,20 @@ impl Connection {
     }
 }
 
+/// What the items of a list are, as SQL names it.
+fn items(kind: &Type) -> Option<&'static str> {
+    Some(match *kind {
+        Type::TEXT_ARRAY | Type::VARCHAR_ARRAY => "text",
+        Type::INT2_ARRAY => "smallint",
+        Type::INT4_ARRAY => "int",
+        Type::INT8_ARRAY => "bigint",
+        Type::FLOAT4_ARRAY => "real",
+        Type::FLOAT8_ARRAY => "double",
+        Type::BOOL_ARRAY => "boolean",
+        _ => return None,
+    })
+}
+
 /// The columns of SHOW.
 pub fn shown(name: &str) -> SchemaRef {
     let column = |name: &str| Field::new(name, DataType::Utf8, true);
@@ -76,7 +90,11 @@ impl QueryParser for Connection {
         if requests.len() > 1 {
             return Err(error("42601", "several statements cannot be prepared as one"));
         }
-        let Some(request) = requests.pop() else { return Ok(None) };
+        let Some(mut request) = requests.pop() else { return Ok(None) };
+        let lists: Vec<_> = (1..).zip(types).filter_map(|(at, kind)| Some((at, items(kind.as_ref()?)?))).collect();
+        if let (Request::Rows(rows), false) = (&request, lists.is_empty()) {
+            request = Request::Rows(Arc::new(rows.with_lists(&lists)));
+        }
         let ends = matches!(request, Request::Commit | Request::Rollback);
         self.may_ask(client.transaction_status(), ends)?;
         Ok(Some(Arc::new(self.prepared(request, types).await?)))

@@ -7,9 +7,9 @@ use super::super::catalog::CATALOG;
 use super::directory::{Directory, Entry, Origin, Shape};
 use super::{functions, information_schema};
 use crate::error::Error;
-use arrow::array::{ArrayRef, AsArray, BooleanArray, Int32Array, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, AsArray, BooleanArray, Int32Array, RecordBatch, StringArray, new_null_array};
 use arrow::compute::{concat_batches, filter_record_batch};
-use arrow::datatypes::Int32Type;
+use arrow::datatypes::{DataType, Field, Int32Type};
 use async_trait::async_trait;
 use datafusion::catalog::{SchemaProvider, TableProvider};
 use datafusion::datasource::{MemTable, TableType};
@@ -146,7 +146,8 @@ impl PgCatalog {
         let mut pg_catalog: HashMap<&'static str, Arc<dyn TableProvider>> = HashMap::new();
         for (name, batch) in [
             ("pg_namespace", namespaces),
-            ("pg_class", classes),
+            ("pg_class", with_missing(&classes)?),
+            ("pg_settings", with_limits(self.listed(&context, "pg_settings").await?)?),
             ("pg_attribute", columns),
             ("pg_database", databases),
             ("pg_description", comments),
@@ -232,6 +233,34 @@ fn comments(notes: &Notes, catalog: &PgCatalog) -> Result<RecordBatch> {
         Ok(arrow::compute::cast(column, field.data_type())?)
     });
     Ok(RecordBatch::try_new(schema.clone(), columns.collect::<Result<_>>()?)?)
+}
+
+/// Columns that clients read and the library leaves out.
+fn with_missing(classes: &RecordBatch) -> Result<RecordBatch> {
+    let mut fields: Vec<_> = classes.schema().fields().iter().cloned().collect();
+    let mut columns = classes.columns().to_vec();
+    for name in ["relacl", "reloptions"] {
+        fields.push(Arc::new(Field::new_list(name, Field::new_list_field(DataType::Utf8, true), true)));
+        columns.push(new_null_array(fields.last().map_or(&DataType::Utf8, |f| f.data_type()), classes.num_rows()));
+    }
+    Ok(RecordBatch::try_new(Arc::new(arrow::datatypes::Schema::new(fields)), columns)?)
+}
+
+/// The limits drivers look up before they ask about keys.
+fn with_limits(settings: RecordBatch) -> Result<RecordBatch> {
+    const LIMITS: [(&str, &str); 4] = [
+        ("max_index_keys", "32"),
+        ("max_identifier_length", "63"),
+        ("server_version", super::SERVER_VERSION),
+        ("server_encoding", "UTF8"),
+    ];
+    let columns = settings.schema().fields().iter().map(|field| match field.name().as_str() {
+        "name" => texts(LIMITS.iter().map(|(name, _)| *name)),
+        "setting" => texts(LIMITS.iter().map(|(_, value)| *value)),
+        _ => new_null_array(field.data_type(), LIMITS.len()),
+    });
+    let ours = RecordBatch::try_new(settings.schema(), columns.collect())?;
+    concat(&[settings], ours)
 }
 
 fn concat(first: &[RecordBatch], last: RecordBatch) -> Result<RecordBatch> {

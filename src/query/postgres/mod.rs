@@ -7,6 +7,7 @@ mod functions;
 mod information_schema;
 mod recognize;
 mod setting;
+mod soften;
 mod types;
 
 pub use catalog::PgCatalog;

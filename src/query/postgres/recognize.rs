@@ -5,15 +5,21 @@
 //! which must never happen to a query about rows.
 
 use super::super::statement::{Effect, ParseFailure, effect, parse, split_statements};
-use super::setting;
+use super::{setting, soften};
 use crate::error::Error;
 use datafusion::common::TableReference;
 use datafusion::error::DataFusionError;
 use datafusion::sql::parser::{DFParser, Statement as Parsed};
 use datafusion::sql::resolve::resolve_table_references;
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident,
+    ObjectName, Value, ValueWithSpan, visit_expressions_mut,
+};
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 use datafusion_postgres::datafusion_pg_catalog::sql::PostgresCompatibilityParser;
+use std::ops::ControlFlow;
 use std::sync::{Arc, LazyLock};
 
 /// One statement of a client.
@@ -54,6 +60,8 @@ pub struct Rows {
     pub text: String,
     /// Its syntax.
     pub(in crate::query) parsed: Parsed,
+    /// What stands in for it when it cannot be planned, in this order; only a question about catalogs has any.
+    pub(in crate::query) otherwise: Vec<Parsed>,
     /// The word its completion is announced with.
     pub tag: &'static str,
 }
@@ -190,27 +198,81 @@ fn fetch(rest: &[Token]) -> Outcome<Request> {
 
 fn rows(text: &str, tokens: &[Token]) -> Outcome<Rows> {
     let tag = if tokens.first().is_some_and(|t| keyword(t) == "EXPLAIN") { "EXPLAIN" } else { "SELECT" };
-    let parsed = match catalog_query(text, tokens) {
-        Some(parsed) => parsed,
-        None => plain(text)?,
+    let (parsed, otherwise) = match catalog_query(text, tokens) {
+        Some(found) => found,
+        None => (plain(text)?, Vec::new()),
     };
     match effect(&parsed).map_err(ours)? {
-        Effect::Reads => Ok(Rows { text: text.to_string(), parsed, tag }),
+        Effect::Reads => Ok(Rows { text: text.to_string(), parsed, otherwise, tag }),
         Effect::Sets | Effect::Copies => Err(ours(read_only("this statement"))),
     }
 }
 
 fn plain(text: &str) -> Outcome<Parsed> {
     let error = match parse(text) {
-        Ok(parsed) => return Ok(parsed),
+        Ok(parsed) => return Ok(with_membership(parsed)),
         Err(ParseFailure::Syntax(error)) => error,
         Err(ParseFailure::Count(what)) => return Err(ours(Error::usage(what).with_sqlstate("42601"))),
     };
     // What only PostgreSQL writes so.
     let mut others = DFParser::parse_sql_with_dialect(text, &PostgreSqlDialect {}).unwrap_or_default();
     match (others.pop_front(), others.is_empty()) {
-        (Some(parsed), true) => Ok(parsed),
+        (Some(parsed), true) => Ok(with_membership(parsed)),
         _ => Err(error),
+    }
+}
+
+/// `a = ANY(list)`, which drivers write for lists of values, as the function that means it.
+fn with_membership(mut parsed: Parsed) -> Parsed {
+    if let Parsed::Statement(sql) = &mut parsed {
+        let _ = visit_expressions_mut(sql.as_mut(), |expr| {
+            if let Expr::AnyOp { left, compare_op: BinaryOperator::Eq, right, .. } = expr {
+                let call = call("array_has", vec![(**right).clone(), (**left).clone()]);
+                *expr = call;
+            }
+            ControlFlow::<()>::Continue(())
+        });
+    }
+    parsed
+}
+
+fn call(name: &str, arguments: Vec<Expr>) -> Expr {
+    let args = arguments.into_iter().map(|a| FunctionArg::Unnamed(FunctionArgExpr::Expr(a))).collect();
+    Expr::Function(Function {
+        name: ObjectName::from(vec![Ident::new(name)]),
+        uses_odbc_syntax: false,
+        parameters: FunctionArguments::None,
+        args: FunctionArguments::List(FunctionArgumentList { duplicate_treatment: None, args, clauses: vec![] }),
+        filter: None,
+        null_treatment: None,
+        over: None,
+        within_group: vec![],
+    })
+}
+
+impl Rows {
+    /// The query with parameters cast to lists, as their client declared them: what compares with a list cannot be
+    /// planned while its type is open. `lists` names the types of items, such as `text`.
+    pub fn with_lists(&self, lists: &[(usize, &str)]) -> Rows {
+        let mut rows = self.clone();
+        if let Parsed::Statement(sql) = &mut rows.parsed {
+            let _ = visit_expressions_mut(sql.as_mut(), |expr| {
+                let cast = match &*expr {
+                    Expr::Value(ValueWithSpan { value: Value::Placeholder(name), .. }) => {
+                        lists.iter().find(|(at, _)| *name == format!("${at}")).and_then(|(_, item)| {
+                            let text = format!("CAST({name} AS {item}[])");
+                            Parser::new(&PostgreSqlDialect {}).try_with_sql(&text).ok()?.parse_expr().ok()
+                        })
+                    }
+                    _ => None,
+                };
+                if let Some(cast) = cast {
+                    *expr = cast;
+                }
+                ControlFlow::<()>::Continue(())
+            });
+        }
+        rows
     }
 }
 
@@ -220,8 +282,8 @@ const SOURCES: [&str; 6] =
 /// Words that only a question about the database itself has, when it names no relation at all.
 const ABOUT_ITSELF: [&str; 6] = ["current_schema", "current_user", "current_catalog", "regclass", "regtype", "version"];
 
-/// A query that reads nothing but catalogs, rewritten into what can be planned.
-fn catalog_query(text: &str, tokens: &[Token]) -> Option<Parsed> {
+/// A query that reads nothing but catalogs, rewritten into what can be planned, and what stands in for it otherwise.
+fn catalog_query(text: &str, tokens: &[Token]) -> Option<(Parsed, Vec<Parsed>)> {
     let word = |t: &Token| match t {
         Token::Word(w) => w.value.to_lowercase(),
         _ => String::new(),
@@ -238,10 +300,13 @@ fn catalog_query(text: &str, tokens: &[Token]) -> Option<Parsed> {
         return None;
     }
     let mut rewritten = REWRITER.parse(&with_known_numbers(text)).ok()?;
-    match (rewritten.pop(), rewritten.is_empty()) {
-        (Some(one), true) => Some(Parsed::Statement(Box::new(one))),
-        _ => None,
-    }
+    let (one, true) = (rewritten.pop()?, rewritten.is_empty()) else { return None };
+    let reads: Vec<&str> = relations.iter().map(TableReference::table).collect();
+    let one = soften::with_names(one);
+    let simpler = soften::without_subqueries(one.clone());
+    let nothing = soften::nothing(&one, &reads);
+    let parsed = |sql| Parsed::Statement(Box::new(sql));
+    Some((parsed(one), std::iter::once(simpler).chain(nothing).map(parsed).collect()))
 }
 
 fn is_catalog(relation: &TableReference) -> bool {
@@ -340,7 +405,7 @@ mod tests {
     fn only_queries_of_catalogs_are_rewritten() {
         let rewritten = |text: &str| {
             let tokens = Tokenizer::new(&PostgreSqlDialect {}, text).tokenize().unwrap();
-            catalog_query(text, &tokens).map(|p| p.to_string())
+            catalog_query(text, &tokens).map(|(p, _)| p.to_string())
         };
         let null = rewritten("SELECT (SELECT x.a FROM pg_type x WHERE x.oid = c.oid) FROM pg_class c").unwrap();
         assert_eq!(null, "SELECT NULL FROM pg_catalog.pg_class AS c");
