@@ -13,7 +13,7 @@ use datafusion::sql::parser::{DFParser, Statement as Parsed};
 use datafusion::sql::resolve::resolve_table_references;
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident,
-    ObjectName, Value, ValueWithSpan, visit_expressions_mut,
+    ObjectName, Query, SetExpr, Statement as Sql, Value, ValueWithSpan, visit_expressions_mut,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -202,10 +202,23 @@ fn rows(text: &str, tokens: &[Token]) -> Outcome<Rows> {
         Some(found) => found,
         None => (plain(text)?, Vec::new()),
     };
+    if let Parsed::Statement(sql) = &parsed
+        && let Sql::Query(query) = sql.as_ref()
+        && writes(query)
+    {
+        return Err(ours(read_only("a statement that writes")));
+    }
     match effect(&parsed).map_err(ours)? {
         Effect::Reads => Ok(Rows { text: text.to_string(), parsed, otherwise, tag }),
         Effect::Sets | Effect::Copies => Err(ours(read_only("this statement"))),
     }
+}
+
+/// Whether a query writes on its way: `WITH ... INSERT`.
+fn writes(query: &Query) -> bool {
+    let within = query.with.iter().flat_map(|with| &with.cte_tables);
+    matches!(query.body.as_ref(), SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_))
+        || within.into_iter().any(|table| writes(&table.query))
 }
 
 fn plain(text: &str) -> Outcome<Parsed> {
