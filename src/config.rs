@@ -15,6 +15,8 @@ use std::time::Duration;
 pub const FILE: &str = "eddyline.toml";
 /// What our variables begin with.
 pub const PREFIX: &str = "EDDYLINE_";
+/// The password of `serve`. A variable only: a flag's value can be read by everyone on the machine.
+pub const PG_PASSWORD: &str = "EDDYLINE_PG_PASSWORD";
 
 /// The file, as written.
 #[derive(Debug, Default, Deserialize)]
@@ -70,6 +72,8 @@ pub struct Config {
     pub check: Option<bool>,
     /// `[tell]`
     pub tell: Tell,
+    /// `[serve]`
+    pub serve: Serve,
     /// `[dedupe]`
     pub dedupe: Dedupe,
     /// `[limits]`
@@ -115,6 +119,24 @@ impl std::fmt::Debug for Tell {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Tell").field("metrics_file", &self.metrics_file).finish_non_exhaustive()
     }
+}
+
+/// `[serve]`: how the warehouse is served. The password itself stands in a file of its own or in a variable.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Serve {
+    /// `--pg`
+    pub pg: Option<String>,
+    /// `--user`
+    pub user: Option<String>,
+    /// `--password-file`
+    pub password_file: Option<PathBuf>,
+    /// `--tls-cert`
+    pub tls_cert: Option<PathBuf>,
+    /// `--tls-key`
+    pub tls_key: Option<PathBuf>,
+    /// `--max-connections`
+    pub max_connections: Option<usize>,
 }
 
 /// Reads the named file, or `eddyline.toml` in the working folder when there is one.
@@ -192,6 +214,11 @@ pub fn store_options(config: &Config, profile: bool) -> Result<Vec<(String, Stri
         options.extend(aws_profile::options(&options, home().as_deref())?);
     }
     Ok(options)
+}
+
+/// The password of `serve`, where the environment has one.
+pub fn pg_password() -> Option<String> {
+    std::env::var(PG_PASSWORD).ok()
 }
 
 /// How this program was called, for commands that are shown to be copied.

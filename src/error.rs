@@ -72,6 +72,7 @@ struct Inner {
     what: String,
     hints: Vec<String>,
     cause: Option<Cause>,
+    sqlstate: Option<&'static str>,
 }
 
 /// The result of everything that can fail.
@@ -80,7 +81,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// An error of the given kind; `what` says what could not be done.
     pub fn new(kind: Kind, what: impl Into<String>) -> Error {
-        Error(Box::new(Inner { kind, what: what.into(), hints: Vec::new(), cause: None }))
+        Error(Box::new(Inner { kind, what: what.into(), hints: Vec::new(), cause: None, sqlstate: None }))
     }
 
     /// An error without a better kind.
@@ -103,6 +104,17 @@ impl Error {
     pub fn hint(mut self, hint: impl Into<String>) -> Error {
         self.0.hints.push(hint.into());
         self
+    }
+
+    /// Adds the code that SQL's own clients branch on, such as 42P01 for a table that is not there.
+    pub fn with_sqlstate(mut self, code: &'static str) -> Error {
+        self.0.sqlstate = Some(code);
+        self
+    }
+
+    /// The code for SQL clients, where the failure has one.
+    pub fn sqlstate(&self) -> Option<&'static str> {
+        self.0.sqlstate
     }
 
     /// The kind of failure.

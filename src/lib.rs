@@ -10,6 +10,7 @@ pub mod error;
 pub mod generate;
 pub mod load;
 pub mod query;
+pub mod serve;
 pub mod shell;
 pub mod table;
 pub mod tell;

@@ -7,6 +7,7 @@ mod load;
 mod options;
 mod quickstart;
 mod say;
+mod serve;
 mod sql;
 mod state;
 mod telling;
@@ -43,6 +44,8 @@ enum Command {
     Load(load::LoadArgs),
     /// Run SQL over the warehouse; without -c or -f on a terminal, the shell
     Sql(sql::Args),
+    /// Serve the warehouse to PostgreSQL's clients, read only: psql, Metabase, Tableau, DBeaver
+    Serve(serve::Args),
     /// List the tables, or describe one
     Tables(sql::TablesArgs),
     /// Print what to paste into another tool so that it sees the warehouse
@@ -91,6 +94,7 @@ fn run(cli: Cli) -> Result<()> {
                 Command::Plan(args) => load::plan(args, &config).await,
                 Command::Load(args) => load::load(args, &config).await,
                 Command::Sql(args) => sql::run(args, &config).await,
+                Command::Serve(args) => serve::run(args, &config).await,
                 Command::Tables(args) => sql::tables(args, &config).await,
                 Command::Connect(args) => connect::run(args, &config).await,
                 Command::Status(args) => state::status(args, &config).await,
@@ -130,6 +134,7 @@ fn known_variables() -> Vec<String> {
         .chain(command.get_subcommands().flat_map(|c| c.get_subcommands()))
         .flat_map(|c| c.get_arguments())
         .filter_map(|a| a.get_env().and_then(|e| e.to_str()).map(str::to_string))
+        .chain([config::PG_PASSWORD.to_string()])
         .collect();
     names.sort();
     names.dedup();

@@ -63,6 +63,11 @@ pub struct TablesArgs {
 impl EngineArgs {
     /// Opens a session on a warehouse.
     pub async fn session(&self, place: &WarehouseArgs, config: &Config) -> Result<Session> {
+        Session::open(place.open(config, false)?, place.definitions(config)?, self.options(config)?).await
+    }
+
+    /// What a session may use.
+    pub fn options(&self, config: &Config) -> Result<query::Options> {
         let views = match self.views.as_ref().or(config.views.as_ref()) {
             Some(folder) => config::folder("--views", folder, "sql")?,
             None => Vec::new(),
@@ -73,7 +78,7 @@ impl EngineArgs {
         }
         let cores = std::thread::available_parallelism().map_or(2, |n| n.get());
         options.threads = self.threads.or(config.threads).unwrap_or(cores).max(1);
-        Session::open(place.open(config, false)?, place.definitions(config)?, options).await
+        Ok(options)
     }
 }
 

@@ -98,6 +98,13 @@ impl Answer {
         self.spilled.is_some()
     }
 
+    /// The rows from the first on, for whoever takes them over time. Memory and file are given back with the last.
+    pub fn into_batches(self) -> Result<Batches> {
+        let reader = self.spilled.as_ref().map(Spilled::reader).transpose()?;
+        let Answer { kept, spilled, _reservation, .. } = self;
+        Ok(Batches { kept: kept.into_iter(), reader, _spilled: spilled, _reservation })
+    }
+
     /// The rows from the first on; may be called again.
     pub fn batches(&self) -> Result<Box<dyn Iterator<Item = Result<RecordBatch>> + '_>> {
         match &self.spilled {
@@ -107,7 +114,7 @@ impl Answer {
     }
 
     /// The rows from the first on, for a reader that outlives the caller; the result lives as long as that reads.
-    pub fn into_batches(self: Arc<Self>) -> Box<dyn Iterator<Item = Result<RecordBatch>> + Send> {
+    pub fn shared_batches(self: Arc<Self>) -> Box<dyn Iterator<Item = Result<RecordBatch>> + Send> {
         let batches: Box<dyn Iterator<Item = Result<RecordBatch>> + Send> = match &self.spilled {
             None => Box::new(self.kept.clone().into_iter().map(Ok)),
             Some(spilled) => match spilled.batches() {
@@ -123,10 +130,13 @@ impl Answer {
 }
 
 impl Spilled {
-    fn batches(&self) -> Result<impl Iterator<Item = Result<RecordBatch>> + Send + use<>> {
+    fn reader(&self) -> Result<StreamReader<BufReader<File>>> {
         let file = File::open(&self.path).map_err(unreadable)?;
-        let reader = StreamReader::try_new(BufReader::new(file), None).map_err(unreadable)?;
-        Ok(reader.map(|batch| batch.map_err(unreadable)))
+        StreamReader::try_new(BufReader::new(file), None).map_err(unreadable)
+    }
+
+    fn batches(&self) -> Result<impl Iterator<Item = Result<RecordBatch>> + Send + use<>> {
+        Ok(self.reader()?.map(|batch| batch.map_err(unreadable)))
     }
 }
 
@@ -137,5 +147,24 @@ fn unreadable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Err
 impl std::fmt::Debug for Answer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Answer").field("rows", &self.rows).field("spilled", &self.is_spilled()).finish()
+    }
+}
+
+/// The rows of an answer that is used up on the way.
+pub struct Batches {
+    kept: std::vec::IntoIter<RecordBatch>,
+    reader: Option<StreamReader<BufReader<File>>>,
+    _spilled: Option<Spilled>,
+    _reservation: Option<MemoryReservation>,
+}
+
+impl Iterator for Batches {
+    type Item = Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Result<RecordBatch>> {
+        match &mut self.reader {
+            Some(reader) => Some(reader.next()?.map_err(unreadable)),
+            None => self.kept.next().map(Ok),
+        }
     }
 }

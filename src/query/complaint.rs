@@ -3,6 +3,7 @@
 use super::nearest::nearest;
 use crate::error::{Error, Kind};
 use crate::warehouse::refusal::{Refusal, kind_of};
+use arrow::error::ArrowError;
 use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
 use datafusion::sql::sqlparser::parser::ParserError;
@@ -25,6 +26,46 @@ pub fn translate(error: DataFusionError, about: About<'_>) -> Error {
         Ok(ours) => return ours,
         Err(error) => error,
     };
+    let code = sqlstate(&error);
+    let translated = in_our_words(error, about);
+    match (translated.sqlstate(), code) {
+        (None, Some(code)) => translated.with_sqlstate(code),
+        _ => translated,
+    }
+}
+
+/// The code for what went wrong, as PostgreSQL numbers failures.
+fn sqlstate(error: &DataFusionError) -> Option<&'static str> {
+    if in_chain::<object_store::Error>(error).is_some() {
+        return Some("58030");
+    }
+    Some(match error.find_root() {
+        DataFusionError::SQL(parse, _) => match parse.as_ref() {
+            ParserError::RecursionLimitExceeded => "54001",
+            _ => "42601",
+        },
+        DataFusionError::ResourcesExhausted(_) => "53200",
+        DataFusionError::SchemaError(schema, _) => match schema.as_ref() {
+            SchemaError::FieldNotFound { .. } => "42703",
+            SchemaError::AmbiguousReference { .. } => "42702",
+            _ => "42701",
+        },
+        DataFusionError::Plan(text) if text.starts_with("table '") => "42P01",
+        DataFusionError::Plan(text) if text.starts_with("Invalid function") => "42883",
+        DataFusionError::Plan(_) => "42000",
+        DataFusionError::NotImplemented(_) => "0A000",
+        DataFusionError::Configuration(_) => "22023",
+        DataFusionError::ArrowError(arrow, _) => match arrow.as_ref() {
+            ArrowError::DivideByZero => "22012",
+            ArrowError::CastError(_) | ArrowError::ParseError(_) => "22P02",
+            ArrowError::ArithmeticOverflow(_) => "22003",
+            _ => return None,
+        },
+        _ => return None,
+    })
+}
+
+fn in_our_words(error: DataFusionError, about: About<'_>) -> Error {
     if let Some(store) = in_chain::<object_store::Error>(&error) {
         let what = "cannot read the warehouse";
         return match Refusal::of(store) {
@@ -43,7 +84,7 @@ pub fn translate(error: DataFusionError, about: About<'_>) -> Error {
         DataFusionError::NotImplemented(text) => planning(text, &error, about),
         DataFusionError::Configuration(text) => Error::usage(text.clone()),
         _ => Error::failed("the query failed")
-            .because(without_values(&plain(&error)))
+            .because(without_quotes(&without_values(&plain(&error))))
             .hint("where a text may not fit, try_cast gives NULL instead of an error"),
     }
 }
@@ -164,6 +205,12 @@ pub fn pointer(sql: &str, line: u64, column: u64, width: u64, file: Option<(&str
     let part: String = text.chars().skip(from).take(120).collect();
     let gap = " ".repeat((column - 1).saturating_sub(from));
     format!("{:margin$} --> {place}\n{shown} | {part}\n{:margin$} | {gap}{carets}", "", "")
+}
+
+/// What is quoted in an error of running: the types and values of rows. Names are not quoted like that there.
+fn without_quotes(text: &str) -> String {
+    let parts = text.split('"').enumerate();
+    parts.map(|(at, part)| if at % 2 == 1 { "\"…\"" } else { part }).collect()
 }
 
 /// Quoted values and numbers behind the word "value" are data: they do not belong in a message.

@@ -80,7 +80,7 @@ impl PartitionStream for Rows {
             let batch = batch.map_err(|e| DataFusionError::External(Box::new(e)))?;
             Ok(RecordBatch::try_new(schema.clone(), batch.columns().to_vec())?)
         };
-        let batches = self.answer.clone().into_batches();
+        let batches = self.answer.clone().shared_batches();
         let stream = futures::stream::iter(batches.map(renamed));
         Box::pin(RecordBatchStreamAdapter::new(self.schema.clone(), stream))
     }

@@ -13,6 +13,8 @@ mod last;
 mod local_time;
 mod nearest;
 mod pinned;
+pub mod postgres;
+mod prepared;
 pub mod print;
 mod prune;
 mod reader;
@@ -30,12 +32,13 @@ mod world;
 #[cfg(test)]
 mod tests;
 
-pub use answer::Answer;
+pub use answer::{Answer, Batches};
 pub use builtin_views::FILES as BUILTIN_VIEWS;
 /// The parser of views, for those who write them anew.
 pub use datafusion::sql::sqlparser;
 pub use last::LAST;
 pub use nearest::nearest;
+pub use prepared::{Described, Moment, Order, Values};
 pub use print::OutputFormat;
 pub use session::{Options, Relation, Session, Sort};
 pub use statement::{Statement, is_complete, split_statements};

@@ -9,6 +9,7 @@ use super::catalog::{CATALOG, PUBLIC};
 use super::complaint::{About, translate};
 use super::footers::Footers;
 use super::holdings::Holdings;
+use super::postgres::PgCatalog;
 use super::reader::Trace;
 use super::statement::{Effect, ParseFailure, Statement, effect, parse};
 use super::system_tables;
@@ -16,7 +17,7 @@ use super::views::{self, View};
 use super::watch::Watch;
 use super::workers::Workers;
 use super::world::{Ground, World};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::table::Definitions;
 use crate::warehouse::{CellKey, Snapshot, Store};
 use datafusion::error::DataFusionError;
@@ -30,8 +31,6 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// How often a query starts again when cells are replaced under it.
-const ATTEMPTS: usize = 5;
 /// How many replaced cells are looked up at a time.
 const LOOKUPS: usize = 32;
 
@@ -48,19 +47,21 @@ pub struct Options {
     pub views: Vec<(String, String)>,
     /// The folder for temporary files; the system's when `None`.
     pub spill: Option<PathBuf>,
+    /// Whether PostgreSQL's catalogs are there too, for its clients.
+    pub postgres: bool,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { memory: 2 << 30, threads: 2, views: Vec::new(), spill: None }
+        Options { memory: 2 << 30, threads: 2, views: Vec::new(), spill: None, postgres: false }
     }
 }
 
 /// See the module.
 pub struct Session {
-    ground: Ground,
+    pub(super) ground: Ground,
     memory: usize,
-    workers: Workers,
+    pub(super) workers: Workers,
     world: RwLock<Arc<World>>,
 }
 
@@ -80,14 +81,16 @@ impl Session {
             runtime = runtime.with_temp_file_path(folder);
         }
         let runtime = runtime.build_arc().map_err(|e| Error::failed("cannot set up the query engine").because(e))?;
-        let ground =
-            Ground { store, definitions, views, footers: Arc::new(Footers::default()), runtime, last: Arc::default() };
+        let postgres = options.postgres.then(PgCatalog::new).transpose()?.map(Arc::new);
+        let footers = Arc::new(Footers::default());
+        let ground = Ground { store, definitions, views, footers, runtime, last: Arc::default(), postgres };
         let holdings = Holdings { snapshot: Arc::new(snapshot), ahead: HashMap::new() };
-        let world = World::new(&ground, holdings, config(options.threads, options.memory))?;
+        let config = config(options.threads, options.memory).with_information_schema(!options.postgres);
+        let world = World::new(&ground, holdings, config)?;
         Ok(Session { ground, memory: options.memory, workers, world: RwLock::new(Arc::new(world)) })
     }
 
-    fn world(&self) -> Arc<World> {
+    pub(super) fn world(&self) -> Arc<World> {
         self.world.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -108,7 +111,7 @@ impl Session {
     }
 
     async fn run_from(&self, sql: &str, file: Option<(&str, usize)>, watch: &Watch) -> Result<Answer> {
-        let mut world = self.world();
+        let world = self.world();
         // Even parsing recurses: it too runs where stacks are large.
         let text = sql.to_string();
         let prepared = self.workers.run(async move { prepare(&text) }).await?;
@@ -117,27 +120,9 @@ impl Session {
             Unprepared::Refused(e) => e,
         })?;
         self.may_write(target.as_deref())?;
-        for attempt in 1.. {
-            let trace = Arc::new(Trace::default());
-            watch.follow(trace.clone());
-            let work = attempt_once(world.clone(), sql.to_string(), effect, trace.clone(), self.memory / 4);
-            let error = match self.workers.run(work).await? {
-                Ok(answer) => return Ok(answer),
-                Err(error) => error,
-            };
-            let moved = trace.moved();
-            if moved.is_empty() {
-                return Err(translate(error, About { sql, file, tables: &world.names }));
-            }
-            if attempt == ATTEMPTS {
-                return Err(Error::new(Kind::Conflict, "cells were replaced under the query each time it was tried")
-                    .because(translate(error, About { sql, file, tables: &world.names }))
-                    .hint("run it again when the load that is writing has ended"));
-            }
-            tracing::debug!(attempt, cells = moved.len(), "cells were replaced: the query starts again");
-            world = self.follow(&world, &trace, attempt).await?;
-        }
-        Err(Error::failed("the query was never tried"))
+        let (about, memory) = (About { sql, file, tables: &world.names }, self.memory / 4);
+        let attempt = |world, trace| attempt_once(world, sql.to_string(), effect, trace, memory);
+        Ok(self.insist(world.clone(), about, watch, attempt).await?.0)
     }
 
     /// COPY must not put a stranger among the warehouse's objects.
@@ -155,7 +140,7 @@ impl Session {
 
     /// The world to try next, after cells turned out to be replaced: the newest snapshot, and where the log does not
     /// explain the change, the objects the store holds now.
-    async fn follow(&self, failed: &Arc<World>, trace: &Trace, attempt: usize) -> Result<Arc<World>> {
+    pub(super) async fn follow(&self, failed: &Arc<World>, trace: &Trace, attempt: usize) -> Result<Arc<World>> {
         let mut snapshot = (*failed.holdings.snapshot).clone();
         if snapshot.catch_up(&self.ground.store).await? > 0 {
             tracing::debug!(seq = snapshot.seq, "a newer snapshot");
@@ -220,12 +205,16 @@ impl Session {
         let config = self.world().context.copied_config();
         let holdings = Holdings { snapshot: Arc::new(snapshot), ahead };
         let world = Arc::new(World::new(&self.ground, holdings, config)?);
-        *self.world.write().unwrap_or_else(PoisonError::into_inner) = world.clone();
+        let mut newest = self.world.write().unwrap_or_else(PoisonError::into_inner);
+        // Several may look at the log at once: what one of them has seen is not taken back by another.
+        if newest.holdings.snapshot.seq <= world.holdings.snapshot.seq {
+            *newest = world.clone();
+        }
         Ok(world)
     }
 
     /// Folds what was loaded since. Returns whether there was anything.
-    pub async fn refresh(&mut self) -> Result<bool> {
+    pub async fn refresh(&self) -> Result<bool> {
         let world = self.world();
         let mut snapshot = (*world.holdings.snapshot).clone();
         if snapshot.catch_up(&self.ground.store).await? == 0 {

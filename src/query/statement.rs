@@ -138,6 +138,7 @@ fn first_word(sql: &str) -> String {
 
 fn refused(what: &str) -> Error {
     Error::usage(format!("{what} is not possible here: this SQL only reads the warehouse"))
+        .with_sqlstate("25006")
         .hint("`eddyline load` brings data in; COPY (SELECT ...) TO 'result.parquet' writes a result to a local file")
         .hint("a view of your own is a file in the views folder, one SELECT each")
 }

@@ -7,6 +7,7 @@ use super::footers::Footers;
 use super::holdings::Holdings;
 use super::last::LastResult;
 use super::pinned::Pinned;
+use super::postgres::{Origin, PgCatalog};
 use super::system_tables::{SYSTEM, SystemTables};
 use super::table_provider::{Source, WAREHOUSE_URL};
 use super::views::View;
@@ -35,6 +36,8 @@ pub struct Ground {
     pub runtime: Arc<RuntimeEnv>,
     /// The result that is kept for `FROM _`.
     pub last: Arc<LastResult>,
+    /// PostgreSQL's catalogs, where its clients are served.
+    pub postgres: Option<Arc<PgCatalog>>,
 }
 
 /// See the module.
@@ -62,11 +65,11 @@ impl World {
             ground.views.clone(),
             ground.last.clone(),
         ));
-        let system = SystemTables {
+        let system = Arc::new(SystemTables {
             holdings: holdings.clone(),
             definitions: ground.definitions.clone(),
             store: ground.store.clone(),
-        };
+        });
         // A registry of its own: a query of an older world keeps reading that world's versions.
         let registry = Arc::new(DefaultObjectStoreRegistry::new());
         let runtime = Arc::new(RuntimeEnv { object_store_registry: registry, ..(*ground.runtime).clone() });
@@ -78,9 +81,19 @@ impl World {
         context.register_udf(super::local_time::local_time());
         let catalog = MemoryCatalogProvider::new();
         catalog.register_schema(PUBLIC, relations.clone()).map_err(wrong)?;
-        catalog.register_schema(SYSTEM, Arc::new(system)).map_err(wrong)?;
+        catalog.register_schema(SYSTEM, system.clone()).map_err(wrong)?;
         context.register_catalog(CATALOG, Arc::new(catalog));
         relations.plan_with(&context);
+        if let Some(postgres) = &ground.postgres {
+            let origin = Origin {
+                holdings: holdings.clone(),
+                definitions: ground.definitions.clone(),
+                views: ground.views.clone(),
+                relations: relations.clone(),
+                system,
+            };
+            postgres.install(&context, origin).map_err(wrong)?;
+        }
         Ok(World { holdings, names: relations.table_names(), context })
     }
 }
