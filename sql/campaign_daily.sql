@@ -17,7 +17,8 @@
 --                     variation (of the campaign, where it names no variation) in the 30 days before it, else on its own day with channel null.
 -- conversion_rate     conversions_a over unique_recipients.
 --
--- Traps: unique_recipients of several days do not add up to the distinct people of the period; take them from dispatch_lifecycle.
+-- Traps: unique_recipients of several days do not add up to the distinct people of the period; take them from dispatch_lifecycle. Day and
+-- campaign are those of the send, which are known only when a message is put together: filters on them do not prune files.
 WITH
 per_recipient AS (
   SELECT

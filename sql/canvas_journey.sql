@@ -1,6 +1,6 @@
 -- Each journey through a Canvas: the steps in order, how long each took, how it ended.
--- Grain: one row per canvas_entry_id, that is one person's one time in a Canvas. A progression whose canvas_entry_id is missing or [REDACTED] is
--- a row of its own.
+-- Grain: one row per Canvas and canvas_entry_id, that is one person's one time in a Canvas. A progression whose canvas_entry_id is missing or
+-- [REDACTED] is a row of its own.
 --
 -- What is counted: every users.canvasstep.Progression, once, in progressions.
 --
@@ -15,8 +15,9 @@
 --
 -- Traps: only splits, paths and advances write progressions, so a step can be passed unseen. Times are whole seconds: of progressions in the same
 -- second the entry counts as the first and the one that leads nowhere as the last, the others stand by id. Control groups have no
--- journey. Filters on canvas_id or time do not leave out files.
+-- journey. A filter on canvas_id leaves out row groups, one on time nothing.
 WITH
+-- An entry is into one Canvas, which is in every key so that a filter on it reaches the table.
 progression AS (
   SELECT
     p.id,
@@ -27,7 +28,7 @@ progression AS (
     p.canvas_id, p.canvas_name, p.canvas_variation_id, p.canvas_variation_name, p.canvas_step_id, p.canvas_step_name, p.next_step_id,
     p.exit_reason, p.is_canvas_entry,
     row_number() OVER (
-      PARTITION BY coalesce(nullif(nullif(p.canvas_entry_id, '[REDACTED]'), ''), p.id)
+      PARTITION BY p.canvas_id, coalesce(nullif(nullif(p.canvas_entry_id, '[REDACTED]'), ''), p.id)
       ORDER BY p.time, coalesce(p.is_canvas_entry, false) DESC, p.next_step_id IS NULL, p.id
     ) AS place
   FROM users_canvasstep_progression p
@@ -35,20 +36,20 @@ progression AS (
 visit AS (
   SELECT
     *,
-    place = 1 OR canvas_step_id IS DISTINCT FROM lag(canvas_step_id) OVER (PARTITION BY journey ORDER BY place) AS is_new
+    place = 1 OR canvas_step_id IS DISTINCT FROM lag(canvas_step_id) OVER (PARTITION BY canvas_id, journey ORDER BY place) AS is_new
   FROM progression
 ),
 timed AS (
   SELECT
     *,
-    lead(CASE WHEN is_new THEN time END) IGNORE NULLS OVER (PARTITION BY journey ORDER BY place) AS next_at
+    lead(CASE WHEN is_new THEN time END) IGNORE NULLS OVER (PARTITION BY canvas_id, journey ORDER BY place) AS next_at
   FROM visit
 ),
 journey AS (
   SELECT
     max(canvas_entry_id) AS canvas_entry_id,
     first_value(user_id ORDER BY place) FILTER (WHERE user_id IS NOT NULL) AS user_id,
-    max(canvas_id) AS canvas_id,
+    canvas_id,
     max(canvas_name) AS canvas_name,
     max(canvas_variation_id) AS canvas_variation_id,
     max(canvas_variation_name) AS canvas_variation_name,
@@ -67,7 +68,7 @@ journey AS (
     last_value(next_step_id ORDER BY place) AS next_step_id,
     last_value(exit_reason ORDER BY place) FILTER (WHERE exit_reason IS NOT NULL) AS exit_reason
   FROM timed
-  GROUP BY journey
+  GROUP BY canvas_id, journey
 )
 SELECT
   j.canvas_entry_id,

@@ -57,14 +57,14 @@ message AS (
   WHERE (e.stage = 'send' OR (e.stage = 'impression' AND e.channel IN ('inappmessage', 'banner')))
     AND (e.campaign_id IS NOT NULL OR e.canvas_id IS NOT NULL) AND e.user_id NOT IN ('', '[REDACTED]')
 ),
--- The step of an experiment's conversion is the experiment itself, which sends nothing. Kind and time are carried along so that filters on them
--- reach the conversions here, too.
+-- The step of an experiment's conversion is the experiment itself, which sends nothing. Kind, time and queue_date are carried along so that
+-- filters on them reach the conversions here, too.
 last_message AS (
-  SELECT kind, time, id, channel, dispatch_id, message_variation_id, canvas_step_id, message_at
+  SELECT kind, time, queue_date, id, channel, dispatch_id, message_variation_id, canvas_step_id, message_at
   FROM (
     SELECT
-      c.kind, c.time, c.id, s.channel, s.dispatch_id, s.message_variation_id, s.canvas_step_id, s.time AS message_at,
-      row_number() OVER (PARTITION BY c.kind, c.time, c.id ORDER BY s.time DESC, s.channel, s.id) AS nearness
+      c.kind, c.time, c.queue_date, c.id, s.channel, s.dispatch_id, s.message_variation_id, s.canvas_step_id, s.time AS message_at,
+      row_number() OVER (PARTITION BY c.kind, c.time, c.queue_date, c.id ORDER BY s.time DESC, s.channel, s.id) AS nearness
     FROM conversion c
     JOIN message s ON s.person = c.person AND s.source_id = c.source_id AND s.time <= c.time AND s.time >= c.time - INTERVAL '30 days'
       AND (c.message_variation_id IS NULL OR s.message_variation_id = c.message_variation_id)
@@ -107,4 +107,4 @@ SELECT
   s.message_at AS last_message_at,
   to_unixtime(c.time) - to_unixtime(s.message_at) AS seconds_since_message
 FROM last_message s
-RIGHT JOIN conversion c ON s.id = c.id AND s.kind = c.kind AND s.time = c.time
+RIGHT JOIN conversion c ON s.id = c.id AND s.kind = c.kind AND s.time = c.time AND s.queue_date = c.queue_date

@@ -7,6 +7,7 @@
 -- dispatch_id, so count people with count(DISTINCT canonical_user_id).
 --
 -- user_id             the profile the send was for (else any profile of the row); canonical_user_id is the person after all merges.
+-- device_id           of the send; where that names none, of an event that rule user (below) put to it.
 -- message_id          message variation, else Canvas step message variation, else Canvas step.
 -- event_time          sent_at, or the first event where there is no send; event_date is its UTC day.
 -- deliveries          sends minus bounces, never below 0: Braze reports no delivery of a push. delivered_at is then sent_at.
@@ -98,7 +99,7 @@ by_user AS (
   FROM (
     SELECT DISTINCT e.dispatch_key, e.user_key, e.message_key, e.device_key
     FROM known e
-    WHERE e.stage IN (2, 3, 4) AND e.dispatch_key IS NOT NULL AND e.user_key IS NOT NULL
+    WHERE e.stage <> 1 AND e.dispatch_key IS NOT NULL AND e.user_key IS NOT NULL
       AND NOT EXISTS (
         SELECT 1 FROM known s
         WHERE s.stage = 1 AND s.dispatch_key = e.dispatch_key AND s.user_key = e.user_key
@@ -134,8 +135,9 @@ placed AS (
   FROM moved v
   RIGHT JOIN event e
     ON v.dispatch_key = e.dispatch_key AND v.user_key = e.user_key AND v.message_key = e.message_key AND v.device_key = e.device_key
-    AND e.stage IN (2, 3, 4)
+    AND (e.stage IN (2, 3, 4) OR e.stage IN (5, 6) AND v.rule = 'user')
 ),
+-- What a message is called is said by the events that have its key: one that was moved to it may name less, or another.
 lifecycle AS (
   SELECT
     row_dispatch_key,
@@ -144,18 +146,18 @@ lifecycle AS (
     bool_or(rule IS NULL AND real_dispatch_id IS NULL) AS dispatch_unknown,
     bool_or(rule IS NULL AND real_user_id IS NULL) AS user_unknown,
     coalesce(max(real_user_id) FILTER (WHERE stage = 1), max(real_user_id)) AS user_id,
-    max(nullif(device_key, '')) AS any_device_id,
-    max(message_variation_id) AS message_variation_id,
-    max(message_variation_name) AS message_variation_name,
-    max(canvas_step_message_variation_id) AS canvas_step_message_variation_id,
-    max(campaign_id) AS campaign_id,
-    max(campaign_name) AS campaign_name,
-    max(canvas_id) AS canvas_id,
-    max(canvas_name) AS canvas_name,
-    max(canvas_variation_id) AS canvas_variation_id,
-    max(canvas_variation_name) AS canvas_variation_name,
-    max(canvas_step_id) AS canvas_step_id,
-    max(canvas_step_name) AS canvas_step_name,
+    max(nullif(device_key, '')) FILTER (WHERE rule = 'user') AS learnt_device_id,
+    max(message_variation_id) FILTER (WHERE rule IS NULL) AS message_variation_id,
+    max(message_variation_name) FILTER (WHERE rule IS NULL) AS message_variation_name,
+    max(canvas_step_message_variation_id) FILTER (WHERE rule IS NULL) AS canvas_step_message_variation_id,
+    max(campaign_id) FILTER (WHERE rule IS NULL) AS campaign_id,
+    max(campaign_name) FILTER (WHERE rule IS NULL) AS campaign_name,
+    max(canvas_id) FILTER (WHERE rule IS NULL) AS canvas_id,
+    max(canvas_name) FILTER (WHERE rule IS NULL) AS canvas_name,
+    max(canvas_variation_id) FILTER (WHERE rule IS NULL) AS canvas_variation_id,
+    max(canvas_variation_name) FILTER (WHERE rule IS NULL) AS canvas_variation_name,
+    max(canvas_step_id) FILTER (WHERE rule IS NULL) AS canvas_step_id,
+    max(canvas_step_name) FILTER (WHERE rule IS NULL) AS canvas_step_name,
     max(app_group_id) AS app_group_id,
     max(send_id) AS send_id,
     max(timezone) AS timezone,
@@ -190,7 +192,7 @@ SELECT
   CASE WHEN NOT dispatch_unknown THEN row_dispatch_key END AS dispatch_id,
   user_id,
   CASE WHEN NOT user_unknown THEN row_user_key END AS canonical_user_id,
-  coalesce(nullif(row_device_key, ''), any_device_id) AS device_id,
+  coalesce(nullif(row_device_key, ''), learnt_device_id) AS device_id,
   coalesce(message_variation_id, canvas_step_message_variation_id, canvas_step_id) AS message_id,
   CASE
     WHEN campaign_id IS NOT NULL THEN 'campaign'

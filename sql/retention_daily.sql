@@ -6,8 +6,8 @@
 -- themselves, so its sum is the number of rows of users_behaviors_app_sessionstart.
 --
 -- cohort_date       the day of the person's earliest FirstSession. People who have none in the warehouse (they came before the export began),
---                   people with a session on an earlier day (an older profile was merged in, or a clock was wrong), and unknown or [REDACTED]
---                   users are in the row without a cohort.
+--                   people with a session on an earlier day (an older profile was merged in, or a clock was wrong), unknown or [REDACTED] users,
+--                   and sessions that name no time are in the row without a cohort.
 -- day_number        calendar days (UTC) since cohort_date: 0 is the first day itself, a return an hour later may be day 1.
 -- cohort_size       people of the cohort. retained: those of them active on that day. retention: retained over cohort_size.
 -- is_complete       the day was over when the newest session event was queued. Leave out the others before averaging over cohorts; a
@@ -35,9 +35,9 @@ active AS (
 -- Whoever was active before the first session we know of is not new: the day of the first session is unknown then.
 dated AS (
   SELECT person, day, starts, last_day,
-    day = min(day) OVER (PARTITION BY person) AS is_earliest,
+    day IS NOT DISTINCT FROM min(day) OVER (PARTITION BY person) AS is_earliest,
     CASE
-      WHEN person IS NOT NULL
+      WHEN person IS NOT NULL AND day IS NOT NULL
         AND min(CASE WHEN is_first THEN day END) OVER (PARTITION BY person) = min(day) OVER (PARTITION BY person)
       THEN min(day) OVER (PARTITION BY person)
     END AS first_day

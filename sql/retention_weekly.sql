@@ -40,18 +40,25 @@ dated AS (
     END AS first_day
   FROM active
 ),
+-- A session that names no time is in no week: whoever has a cohort counts there alone.
 person_week AS (
   SELECT
     person,
-    CAST(date_trunc('week', first_day) AS DATE) AS cohort_week,
+    CAST(date_trunc('week', CASE WHEN day IS NOT NULL THEN first_day END) AS DATE) AS cohort_week,
     CAST(floor((day - first_day) / 7.0) AS BIGINT) AS week_number,
+    bool_or(first_day IS NOT NULL) AS is_dated,
     sum(starts) AS starts,
     max(last_day) AS last_day
   FROM dated
   GROUP BY person, cohort_week, week_number
 ),
 cohort AS (
-  SELECT cohort_week, week_number, count(person) AS people, sum(starts) AS session_starts, max(last_day) AS last_day
+  SELECT
+    cohort_week,
+    week_number,
+    count(CASE WHEN cohort_week IS NOT NULL OR NOT is_dated THEN person END) AS people,
+    sum(starts) AS session_starts,
+    max(last_day) AS last_day
   FROM person_week
   GROUP BY cohort_week, week_number
 ),

@@ -15,7 +15,8 @@
 --
 -- Traps: after a message is not because of it: compare with a control group before believing. Most people get a message in any 30 days, so
 -- look at touch = 'click' or at revenue_1d. buyers of several rows do not add up. Never add up currencies. A purchase of a missing or
--- [REDACTED] user has no touch. A filter on event_date leaves out files of purchases, not of messages.
+-- [REDACTED] user has no touch. A filter on event_date leaves out no files of messages, and who bought is read
+-- from all purchases.
 WITH
 raw AS (
   SELECT 'email' AS channel, 'send' AS touch, id, time, user_id, campaign_id, campaign_name, message_variation_id, message_variation_name,

@@ -13,7 +13,8 @@
 -- sample_text         one of the wordings: the first in the order of the alphabet.
 --
 -- Traps: neither a rejection nor a failure excludes a later delivery: see sms_lifecycle, which also has the person behind each error. people and
--- phone_numbers of several rows do not add up. Filters on event_date and provider_error_code leave out files or row groups.
+-- phone_numbers of several rows do not add up. A filter on event_date leaves out files, one on
+-- provider_error_code does not: codes are trimmed first.
 WITH
 raw AS (
   SELECT 'sms' AS channel, 'rejection' AS kind, time, user_id, to_phone_number, provider_error_code, error, is_sms_fallback

@@ -130,6 +130,7 @@ placed AS (
   FROM by_nearest_send v
   RIGHT JOIN event e ON v.dispatch_key = e.dispatch_key AND v.user_key = e.user_key AND v.message_key = e.message_key
 ),
+-- What a message is called is said by the events that have its key: one that was moved to it may name less, or another.
 lifecycle AS (
   SELECT
     row_dispatch_key,
@@ -138,17 +139,17 @@ lifecycle AS (
     bool_or(NOT is_moved AND real_user_id IS NULL) AS user_unknown,
     coalesce(max(real_user_id) FILTER (WHERE stage = 'send'), max(real_user_id)) AS user_id,
     coalesce(max(real_phone_number) FILTER (WHERE stage = 'send'), max(real_phone_number)) AS phone_number,
-    max(message_variation_id) AS message_variation_id,
-    max(message_variation_name) AS message_variation_name,
-    max(canvas_step_message_variation_id) AS canvas_step_message_variation_id,
-    max(campaign_id) AS campaign_id,
-    max(campaign_name) AS campaign_name,
-    max(canvas_id) AS canvas_id,
-    max(canvas_name) AS canvas_name,
-    max(canvas_variation_id) AS canvas_variation_id,
-    max(canvas_variation_name) AS canvas_variation_name,
-    max(canvas_step_id) AS canvas_step_id,
-    max(canvas_step_name) AS canvas_step_name,
+    max(message_variation_id) FILTER (WHERE NOT is_moved) AS message_variation_id,
+    max(message_variation_name) FILTER (WHERE NOT is_moved) AS message_variation_name,
+    max(canvas_step_message_variation_id) FILTER (WHERE NOT is_moved) AS canvas_step_message_variation_id,
+    max(campaign_id) FILTER (WHERE NOT is_moved) AS campaign_id,
+    max(campaign_name) FILTER (WHERE NOT is_moved) AS campaign_name,
+    max(canvas_id) FILTER (WHERE NOT is_moved) AS canvas_id,
+    max(canvas_name) FILTER (WHERE NOT is_moved) AS canvas_name,
+    max(canvas_variation_id) FILTER (WHERE NOT is_moved) AS canvas_variation_id,
+    max(canvas_variation_name) FILTER (WHERE NOT is_moved) AS canvas_variation_name,
+    max(canvas_step_id) FILTER (WHERE NOT is_moved) AS canvas_step_id,
+    max(canvas_step_name) FILTER (WHERE NOT is_moved) AS canvas_step_name,
     max(app_group_id) AS app_group_id,
     max(send_id) AS send_id,
     max(timezone) AS timezone,
