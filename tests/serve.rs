@@ -504,9 +504,10 @@ for before in (b"", message(b"p", b"nonsense\0"), message(b"p", b"SCRAM-SHA-256\
     s = start()
     s.sendall(before + query)
     time.sleep(0.3)
-    try: s.sendall(query)
+    try:
+        s.sendall(query)
+        s.shutdown(socket.SHUT_WR)
     except OSError: pass
-    s.shutdown(socket.SHUT_WR)
     got = rest(s)
     out.append([b"4711" in got, b"D\0\0" in got])
 say(out)
@@ -520,15 +521,22 @@ fn connections_are_encrypted_when_a_certificate_is_given() {
     let (certificate, key) = (tls.join("certificate.pem"), tls.join("key.pem"));
     let files = ["--tls-cert", arg(&certificate), "--tls-key", arg(&key)];
     let server = Server::with(warehouse(), "127.0.0.1:0", &files, &[("EDDYLINE_PG_PASSWORD", "secret")]);
-    let word = ("PGPASSWORD", "secret");
-    for binding in ["disable", "prefer", "require"] {
-        let more =
-            [word, ("PGSSLMODE", "verify-full"), ("PGSSLROOTCERT", arg(&certificate)), ("PGCHANNELBINDING", binding)];
-        let run = server.psql_with(&["-Atc", "SELECT 7"], &more);
-        assert_eq!(run.ends(0).stdout.trim(), "7", "{binding}");
-    }
-    let open = server.psql_with(&["-c", "SELECT 7"], &[word, ("PGSSLMODE", "disable")]).ends(2);
-    assert!(open.stderr.contains("connections must be encrypted here"), "{open:?}");
+    // psql of the test environment knows no TLS; psycopg's libpq does.
+    let script = format!(
+        r#"
+safe = dict(password="secret", sslmode="verify-full", sslrootcert={:?})
+out = [connect(**safe, channel_binding=binding).execute("SELECT 7").fetchone()[0] for binding in ("disable", "prefer", "require")]
+out.append(connect(**safe, sslnegotiation="direct").execute("SELECT 8").fetchone()[0])
+out.append(failure(lambda: connect(password="secret", sslmode="disable"))[1])
+out.append(failure(lambda: connect(**dict(safe, password="wrong")))[1])
+say(out)
+"#,
+        arg(&certificate)
+    );
+    let got = server.asked(&script);
+    assert_eq!(got.as_array().unwrap()[..4], [json!(7), json!(7), json!(7), json!(8)]);
+    assert!(got[4].as_str().unwrap().contains("connections must be encrypted here"), "{got}");
+    assert!(got[5].as_str().unwrap().contains("password authentication failed"), "{got}");
     let swapped = [
         "serve",
         "--warehouse",
