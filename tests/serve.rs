@@ -504,9 +504,10 @@ for before in (b"", message(b"p", b"nonsense\0"), message(b"p", b"SCRAM-SHA-256\
     s = start()
     s.sendall(before + query)
     time.sleep(0.3)
-    try: s.sendall(query)
+    try:
+        s.sendall(query)
+        s.shutdown(socket.SHUT_WR)
     except OSError: pass
-    s.shutdown(socket.SHUT_WR)
     got = rest(s)
     out.append([b"4711" in got, b"D\0\0" in got])
 say(out)
@@ -520,15 +521,22 @@ fn connections_are_encrypted_when_a_certificate_is_given() {
     let (certificate, key) = (tls.join("certificate.pem"), tls.join("key.pem"));
     let files = ["--tls-cert", arg(&certificate), "--tls-key", arg(&key)];
     let server = Server::with(warehouse(), "127.0.0.1:0", &files, &[("EDDYLINE_PG_PASSWORD", "secret")]);
-    let word = ("PGPASSWORD", "secret");
-    for binding in ["disable", "prefer", "require"] {
-        let more =
-            [word, ("PGSSLMODE", "verify-full"), ("PGSSLROOTCERT", arg(&certificate)), ("PGCHANNELBINDING", binding)];
-        let run = server.psql_with(&["-Atc", "SELECT 7"], &more);
-        assert_eq!(run.ends(0).stdout.trim(), "7", "{binding}");
-    }
-    let open = server.psql_with(&["-c", "SELECT 7"], &[word, ("PGSSLMODE", "disable")]).ends(2);
-    assert!(open.stderr.contains("connections must be encrypted here"), "{open:?}");
+    // psql of the test environment knows no TLS; psycopg's libpq does.
+    let script = format!(
+        r#"
+safe = dict(password="secret", sslmode="verify-full", sslrootcert={:?})
+out = [connect(**safe, channel_binding=binding).execute("SELECT 7").fetchone()[0] for binding in ("disable", "prefer", "require")]
+out.append(connect(**safe, sslnegotiation="direct").execute("SELECT 8").fetchone()[0])
+out.append(failure(lambda: connect(password="secret", sslmode="disable"))[1])
+out.append(failure(lambda: connect(**dict(safe, password="wrong")))[1])
+say(out)
+"#,
+        arg(&certificate)
+    );
+    let got = server.asked(&script);
+    assert_eq!(got.as_array().unwrap()[..4], [json!(7), json!(7), json!(7), json!(8)]);
+    assert!(got[4].as_str().unwrap().contains("connections must be encrypted here"), "{got}");
+    assert!(got[5].as_str().unwrap().contains("password authentication failed"), "{got}");
     let swapped = [
         "serve",
         "--warehouse",
@@ -649,4 +657,103 @@ say(told)
         assert_eq!(told[0], "57P01", "{signal}: {told}");
         assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_err(), "{signal}: it still listens");
     }
+}
+
+/// What `psql` shows of the warehouse itself.
+#[test]
+fn psql_describes_what_there_is() {
+    let server = Server::start(warehouse(), &[]);
+    let names = |asked: &str| -> Vec<String> {
+        let run = server.psql_with(&["-At", "-c", asked], &[]).ends(0);
+        run.stdout.lines().filter_map(|l| l.split('|').nth(1).map(str::to_string)).collect()
+    };
+    let (tables, views) = (names("\\dt"), names("\\dv"));
+    assert!(tables.contains(&"users_messages_email_send".to_string()), "{tables:?}");
+    assert!(views.contains(&"campaign_daily".to_string()), "{views:?}");
+    assert!(!tables.contains(&"campaign_daily".to_string()), "{tables:?}");
+    assert_eq!(names("\\d").len(), tables.len() + views.len());
+    // Files of sql/ that are views.
+    let files = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("sql")).unwrap();
+    let files = files.filter(|f| f.as_ref().unwrap().path().extension().is_some_and(|e| e == "sql")).count();
+    assert_eq!(views.len(), files);
+
+    let table = server.psql("\\d users_messages_email_send");
+    assert!(table.contains("Table \"public.users_messages_email_send\""), "{table}");
+    for (column, kind) in
+        [("id", "text"), ("time", "timestamp with time zone"), ("queue_date", "date"), ("_source_row", "bigint")]
+    {
+        let line =
+            table.lines().find(|l| l.trim_start().starts_with(column)).unwrap_or_else(|| panic!("{column}: {table}"));
+        assert!(line.contains(&format!("| {kind} ")), "{line}");
+    }
+    let view = server.psql("\\d campaign_daily");
+    assert!(view.contains("View \"public.campaign_daily\"") && view.contains("unique_opens"), "{view}");
+    assert!(server.psql("\\d+ campaign_daily").contains("View definition:"));
+    let described = server.psql("\\dt+ users_messages_email_send");
+    assert!(described.contains("Braze handed the email"), "{described}");
+    assert!(server.psql("\\d system.files").contains("source") || server.psql("\\d system.files").contains("key"));
+    assert!(server.psql("\\dn").contains("system"));
+    let databases = server.psql("\\l");
+    assert!(databases.contains("eddyline") && databases.contains("(1 row)"), "{databases}");
+    assert!(server.psql("\\du").contains("eddyline"));
+    assert!(server.psql("\\conninfo").contains("eddyline"));
+}
+
+/// The questions of `fixtures/catalog_questions.sql`, as text and prepared, and what some of them must find.
+#[test]
+fn the_questions_of_bi_tools_are_answered() {
+    let server = Server::start(warehouse(), &[]);
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/catalog_questions.sql");
+    let script = format!(
+        r#"
+questions, who, part = [], None, []
+for line in open({:?}).read().split("\n") + ["-- end"]:
+    if line.startswith("-- "):
+        if who and "".join(part).strip(): questions.append((who, "\n".join(part).strip()))
+        who, part = line[3:], []
+    else: part.append(line)
+c = connect()
+out = []
+for who, question in questions:
+    try:
+        simple = c.pgconn.exec_(question.encode())
+        prepared = c.pgconn.exec_params(question.encode(), [])
+        told = [r.error_message.decode() for r in (simple, prepared) if r.status not in (1, 2)]
+        rows = [[simple.get_value(row, column) for column in range(simple.nfields)] for row in range(min(simple.ntuples, 2000))]
+        out.append([who, question, told, simple.ntuples, prepared.ntuples,
+                    [[v and v.decode() for v in row] for row in rows][:400]])
+    except Exception as e:
+        out.append([who, question, [repr(e)], 0, 0, []])
+say(out)
+"#,
+        arg(&file)
+    );
+    let got = server.asked(&script);
+    let asked = got.as_array().unwrap();
+    assert!(asked.len() > 45, "{}", asked.len());
+    let wrong: Vec<String> = asked
+        .iter()
+        .filter(|q| !q[2].as_array().unwrap().is_empty() || q[3] != q[4])
+        .map(|q| format!("{}: {}\n  {} {} {}", q[0], q[1], q[2], q[3], q[4]))
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let find = |who: &str, part: &str| {
+        let found =
+            asked.iter().find(|q| q[0].as_str().unwrap().starts_with(who) && q[1].as_str().unwrap().contains(part));
+        found.unwrap_or_else(|| panic!("{who} does not ask {part}"))
+    };
+    // Tables and views are listed apart, with what they mean.
+    let listed = find("Metabase", "estimated_row_count")[5].as_array().unwrap();
+    let row = |name: &str| listed.iter().find(|r| r[1] == name).unwrap_or_else(|| panic!("{name} is not listed"));
+    assert_eq!(row("users_messages_email_send")[2], "TABLE");
+    assert_eq!(row("campaign_daily")[2], "VIEW");
+    assert!(row("users_messages_email_send")[3].as_str().unwrap().contains("Braze handed the email"));
+    let columns = find("Metabase", "database-position")[5].as_array().unwrap();
+    let column = |name: &str| columns.iter().find(|r| r[0] == name).unwrap();
+    assert_eq!(column("time")[1], "timestamptz");
+    assert_eq!(column("queue_date")[1], "date");
+    assert!(column("user_id")[6].as_str().unwrap().contains("profile"), "{}", column("user_id"));
+    assert!(find("pgjdbc", "REMARKS,  '' as TYPE_CAT")[3].as_i64().unwrap() > 100);
+    assert_eq!(find("pgjdbc", "_pg_expandarray(i.indkey)).n AS KEY_SEQ")[3], 0);
+    assert_eq!(find("DBeaver", "FROM pg_catalog.pg_database")[3], 1);
 }

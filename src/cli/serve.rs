@@ -75,7 +75,7 @@ pub async fn run(args: Args, config: &Config) -> Result<()> {
     let listener = Listener::bind(&addresses, session, options).await?;
     print(&format!("{}\n", told(listener.address()?)))?;
     let served = listener.serve(end).await?;
-    say::note(&format!("stopped; {} were connected", clients(served.connected)));
+    say::note(&format!("stopped; clients that were still connected: {}", served.connected));
     Ok(())
 }
 
@@ -86,10 +86,6 @@ fn told(address: SocketAddr) -> String {
         ip => ip.to_string(),
     };
     format!("serving on {address}: psql -h {host} -p {} -d {}", address.port(), crate::query::postgres::DATABASE)
-}
-
-fn clients(count: usize) -> String {
-    if count == 1 { "1 client".into() } else { format!("{count} clients") }
 }
 
 async fn resolve(address: &str) -> Result<Vec<SocketAddr>> {

@@ -54,6 +54,8 @@ pub struct Notes {
     pub comments: HashMap<(i32, i32), String>,
     /// The SELECTs of views.
     pub definitions: HashMap<i32, String>,
+    /// The number of each relation, by schema and name.
+    pub numbers: HashMap<(String, String), i32>,
 }
 
 #[derive(Debug, Clone)]
@@ -140,7 +142,7 @@ impl PgCatalog {
         let classes = self.listed(&context, "pg_class").await?;
         let columns = self.listed(&context, "pg_attribute").await?;
         let databases = only(&self.listed(&context, "pg_database").await?, "datname", CATALOG)?;
-        let notes = Arc::new(notes(entries, &numbers(&namespaces, &classes)?));
+        let notes = Arc::new(notes(entries, numbers(&namespaces, &classes)?));
         let comments = concat(self.fixed.pg_description.data(), comments(&notes, self)?)?;
         *self.notes.write().unwrap_or_else(PoisonError::into_inner) = notes;
         let mut pg_catalog: HashMap<&'static str, Arc<dyn TableProvider>> = HashMap::new();
@@ -205,7 +207,7 @@ fn numbers(namespaces: &RecordBatch, classes: &RecordBatch) -> Result<HashMap<(S
     Ok(numbers)
 }
 
-fn notes(entries: &[Entry], numbers: &HashMap<(String, String), i32>) -> Notes {
+fn notes(entries: &[Entry], numbers: HashMap<(String, String), i32>) -> Notes {
     let mut notes = Notes::default();
     for entry in entries {
         let Some(number) = numbers.get(&(entry.place.to_string(), entry.name.clone())) else { continue };
@@ -214,6 +216,7 @@ fn notes(entries: &[Entry], numbers: &HashMap<(String, String), i32>) -> Notes {
         notes.comments.extend(said.map(|(at, text)| ((*number, at), text.clone())));
         notes.definitions.extend(entry.definition.clone().map(|sql| (*number, sql)));
     }
+    notes.numbers = numbers;
     notes
 }
 

@@ -2,7 +2,7 @@
 
 use super::catalog::{Notes, OWNER, PgCatalog};
 use super::{DATABASE, SERVER_VERSION};
-use arrow::array::{Array, ArrayRef, AsArray, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, Int32Array, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int32Type};
 use datafusion::error::{DataFusionError, Result};
@@ -83,6 +83,8 @@ pub fn register(context: &SessionContext, catalog: &Arc<PgCatalog>) {
         let lookup = Lookup { signature: any(), what, catalog: catalog.clone() };
         context.register_udf(ScalarUDF::new_from_impl(lookup));
     }
+    context.register_udf(ScalarUDF::new_from_impl(NumberOf { signature: any(), catalog: catalog.clone() }));
+    context.register_udf(ScalarUDF::new_from_impl(Format { signature: any() }));
 }
 
 fn any() -> Signature {
@@ -218,8 +220,128 @@ impl ScalarUDFImpl for Lookup {
     }
 }
 
+/// `to_regclass(name)`: the number of a relation, or null.
+#[derive(Debug)]
+struct NumberOf {
+    signature: Signature,
+    catalog: Arc<PgCatalog>,
+}
+
+impl PartialEq for NumberOf {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.catalog, &other.catalog)
+    }
+}
+
+impl Eq for NumberOf {}
+
+impl Hash for NumberOf {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name().hash(state);
+    }
+}
+
+impl ScalarUDFImpl for NumberOf {
+    fn name(&self) -> &str {
+        "to_regclass"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Int32)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let names = argument(&args, 0, &DataType::Utf8)?;
+        let notes = self.catalog.notes();
+        let of = |name: &str| {
+            let name = name.replace('"', "");
+            let (schema, name) = name.split_once('.').unwrap_or(("public", &name));
+            notes.numbers.get(&(schema.to_string(), name.to_string())).copied()
+        };
+        let numbers: Int32Array = names.as_string::<i32>().iter().map(|name| name.and_then(of)).collect();
+        Ok(ColumnarValue::Array(Arc::new(numbers)))
+    }
+}
+
+/// `format(template, values...)` with `%s`, `%I` and `%L`.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Format {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for Format {
+    fn name(&self) -> &str {
+        "format"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Utf8)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let all: Vec<ArrayRef> =
+            (0..args.args.len()).map(|at| argument(&args, at, &DataType::Utf8)).collect::<Result<_>>()?;
+        let Some((templates, values)) = all.split_first() else {
+            return Err(DataFusionError::Plan("format needs a template".into()));
+        };
+        let filled: StringArray = (0..args.number_rows)
+            .map(|row| {
+                let template = templates.as_string::<i32>();
+                let mut values = values.iter().map(|v| v.is_valid(row).then(|| v.as_string::<i32>().value(row)));
+                template.is_valid(row).then(|| filled(template.value(row), &mut values))
+            })
+            .collect();
+        Ok(ColumnarValue::Array(Arc::new(filled)))
+    }
+}
+
+fn filled<'a>(template: &str, values: &mut impl Iterator<Item = Option<&'a str>>) -> String {
+    let mut out = String::new();
+    let mut chars = template.chars();
+    while let Some(c) = chars.next() {
+        match (c, if c == '%' { chars.next() } else { None }) {
+            ('%', Some('%')) => out.push('%'),
+            ('%', Some(kind)) => {
+                let value = values.next().flatten();
+                let plain = |v: &str| v.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+                match (kind, value) {
+                    ('I', Some(v)) if !plain(v) => out.push_str(&format!("\"{}\"", v.replace('"', "\"\""))),
+                    ('L', Some(v)) => out.push_str(&format!("'{}'", v.replace('\'', "''"))),
+                    ('L', None) => out.push_str("NULL"),
+                    (_, v) => out.push_str(v.unwrap_or_default()),
+                }
+            }
+            (c, _) => out.push(c),
+        }
+    }
+    out
+}
+
 fn argument(args: &ScalarFunctionArgs, at: usize, kind: &DataType) -> Result<ArrayRef> {
     let missing = || DataFusionError::Plan("an argument is missing".into());
     let array = args.args.get(at).ok_or_else(missing)?.to_array(args.number_rows)?;
     Ok(cast(&array, kind)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn templates_are_filled() {
+        let of = |template: &str, values: &[Option<&str>]| filled(template, &mut values.iter().copied());
+        assert_eq!(
+            of("%I.%I = %L, %s%%", &[Some("public"), Some("A b"), Some("it's"), Some("5")]),
+            "public.\"A b\" = 'it''s', 5%"
+        );
+        assert_eq!(of("%s-%L", &[None, None]), "-NULL");
+    }
 }

@@ -249,7 +249,8 @@ fn with_membership(mut parsed: Parsed) -> Parsed {
     parsed
 }
 
-fn call(name: &str, arguments: Vec<Expr>) -> Expr {
+/// A call of a function.
+pub fn call(name: &str, arguments: Vec<Expr>) -> Expr {
     let args = arguments.into_iter().map(|a| FunctionArg::Unnamed(FunctionArgExpr::Expr(a))).collect();
     Expr::Function(Function {
         name: ObjectName::from(vec![Ident::new(name)]),
@@ -315,7 +316,7 @@ fn catalog_query(text: &str, tokens: &[Token]) -> Option<(Parsed, Vec<Parsed>)> 
     let mut rewritten = REWRITER.parse(&with_known_numbers(text)).ok()?;
     let (one, true) = (rewritten.pop()?, rewritten.is_empty()) else { return None };
     let reads: Vec<&str> = relations.iter().map(TableReference::table).collect();
-    let one = soften::with_names(one);
+    let one = soften::with_lookups(soften::with_names(one));
     let simpler = soften::without_subqueries(one.clone());
     let nothing = soften::nothing(&one, &reads);
     let parsed = |sql| Parsed::Statement(Box::new(sql));

@@ -3,7 +3,7 @@
 
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr, FunctionArguments, Ident, Query, Select, SelectItem, SetExpr, Statement as Sql, Value,
-    VisitMut, VisitorMut,
+    VisitMut, VisitorMut, visit_expressions_mut,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -22,6 +22,21 @@ const ALWAYS_EMPTY: [&str; 9] = [
     "pg_statistic_ext",
     "pg_publication",
 ];
+
+/// Makes names that are put together into numbers of relations: `format('%I.%I', ...)::regclass`.
+pub fn with_lookups(mut statement: Sql) -> Sql {
+    let _ = visit_expressions_mut(&mut statement, |expr| {
+        if let Expr::Cast { expr: inner, data_type, .. } = &*expr
+            && data_type.to_string().to_lowercase().trim_start_matches("pg_catalog.") == "regclass"
+            && matches!(inner.as_ref(), Expr::Function(_) | Expr::BinaryOp { .. } | Expr::Nested(_))
+        {
+            let looked_up = super::recognize::call("to_regclass", vec![inner.as_ref().clone()]);
+            *expr = looked_up;
+        }
+        ControlFlow::<()>::Continue(())
+    });
+    statement
+}
 
 /// Gives every column of a result a name of its own, as far as it has none: DataFusion wants names that differ.
 pub fn with_names(mut statement: Sql) -> Sql {
