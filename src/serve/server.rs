@@ -66,7 +66,7 @@ impl Server {
     pub async fn moment(&self) -> PgWireResult<Moment> {
         let mut looked = self.looked.lock().await;
         if looked.is_none_or(|at| at.elapsed() > FRESH) {
-            self.session.refresh().await.map_err(|e| failure(&e))?;
+            self.session.catch_up().await.map_err(|e| failure(&e))?;
             *looked = Some(Instant::now());
         }
         Ok(self.session.moment())
