@@ -44,7 +44,7 @@ enum Command {
     Load(load::LoadArgs),
     /// Run SQL over the warehouse; without -c or -f on a terminal, the shell
     Sql(sql::Args),
-    /// Serve the warehouse to PostgreSQL's clients, read only: psql, Metabase, Tableau, DBeaver
+    /// Serve the warehouse, read only, to psql, Metabase, Tableau, DBeaver and others
     Serve(serve::Args),
     /// List the tables, or describe one
     Tables(sql::TablesArgs),

@@ -171,7 +171,7 @@ impl Connection {
         if let Some(moment) = self.known.state().moment.clone() {
             return Ok(moment);
         }
-        let moment = self.server.moment().await?;
+        let moment = self.guard(self.server.moment()).await?;
         self.keep(&moment);
         Ok(moment)
     }

@@ -1,12 +1,11 @@
 //! What all connections of one server have in common.
 
 use super::cancel::Stops;
-use super::failure::failure;
 use super::login::Password;
 use super::tls::Tls;
+use crate::error::Result;
 use crate::query::{Moment, Session};
 use datafusion_postgres::pgwire::api::RandomPidSecretKeyGenerator;
-use datafusion_postgres::pgwire::error::PgWireResult;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Mutex, Semaphore, watch};
@@ -63,10 +62,10 @@ impl Server {
     }
 
     /// What the warehouse holds now, a few seconds ago at most.
-    pub async fn moment(&self) -> PgWireResult<Moment> {
+    pub async fn moment(&self) -> Result<Moment> {
         let mut looked = self.looked.lock().await;
         if looked.is_none_or(|at| at.elapsed() > FRESH) {
-            self.session.refresh().await.map_err(|e| failure(&e))?;
+            self.session.catch_up().await?;
             *looked = Some(Instant::now());
         }
         Ok(self.session.moment())

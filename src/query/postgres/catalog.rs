@@ -257,12 +257,13 @@ fn with_limits(settings: RecordBatch) -> Result<RecordBatch> {
         ("server_version", super::SERVER_VERSION),
         ("server_encoding", "UTF8"),
     ];
-    let columns = settings.schema().fields().iter().map(|field| match field.name().as_str() {
+    let schema = settings.schema();
+    let columns = schema.fields().iter().map(|field| match field.name().as_str() {
         "name" => texts(LIMITS.iter().map(|(name, _)| *name)),
         "setting" => texts(LIMITS.iter().map(|(_, value)| *value)),
         _ => new_null_array(field.data_type(), LIMITS.len()),
     });
-    let ours = RecordBatch::try_new(settings.schema(), columns.collect())?;
+    let ours = RecordBatch::try_new(schema.clone(), columns.collect())?;
     concat(&[settings], ours)
 }
 

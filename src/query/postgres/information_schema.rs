@@ -183,7 +183,7 @@ fn columns(entries: &[Entry]) -> Result<RecordBatch> {
         ("character_maximum_length", number(|_| None)),
         ("numeric_precision", number(bits)),
         ("numeric_precision_radix", number(|kind| bits(kind).map(|_| 2))),
-        ("numeric_scale", number(|kind| (kind.is_integer()).then_some(0))),
+        ("numeric_scale", number(|kind| kind.is_integer().then_some(0))),
         ("datetime_precision", number(|kind| kind.is_temporal().then_some(6))),
         ("udt_catalog", texts(all.iter().map(|_| CATALOG))),
         ("udt_schema", texts(all.iter().map(|_| "pg_catalog"))),
