@@ -154,10 +154,11 @@ impl Writer<'_> {
             Some(Said::NullsAsEmpty) => {
                 let text = Kind::Text.name_in(self.dialect).unwrap_or_default();
                 let each = pieces.iter().map(|p| match p.kind {
-                    Kind::Text => format!("coalesce({}, '')", p.sql),
-                    _ => format!("coalesce(CAST({} AS {text}), '')", p.sql),
+                    Kind::Text => Ok(format!("coalesce({}, '')", p.sql)),
+                    Kind::Double => Ok(format!("coalesce({}, '')", self.float_as_text(&p.sql, &text)?)),
+                    _ => Ok(format!("coalesce(CAST({} AS {text}), '')", p.sql)),
                 });
-                format!("concat({})", each.collect::<Vec<_>>().join(", "))
+                format!("concat({})", each.collect::<Result<Vec<_>>>()?.join(", "))
             }
             Some(Said::WithoutNulls) => {
                 let mut rest = sqls.iter();

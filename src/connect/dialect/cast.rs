@@ -33,6 +33,7 @@ impl Writer<'_> {
         let name = name.as_str();
         let sql = match (&from.kind, to) {
             (Kind::Timestamp | Kind::Local, Kind::Date) => self.day(&self.in_utc(from)),
+            (Kind::Double, Kind::Text) => self.float_as_text(&from.sql, name)?,
             (Kind::Text, Kind::Timestamp) => self.moment_of_text(&from.sql, attempt),
             (Kind::Text, Kind::Date) if self.dialect == Dialect::ClickHouse && attempt => {
                 format!("toDate32OrNull({})", from.sql)
@@ -60,6 +61,14 @@ impl Writer<'_> {
             (_, true) => "TRY_CAST",
         };
         format!("{word}({from} AS {name})")
+    }
+
+    /// A float as text, in the engines that write 2.0 as DataFusion does; others write 2 or 2.0E0.
+    pub fn float_as_text(&self, from: &str, name: &str) -> Result<String> {
+        match self.dialect {
+            Dialect::DuckDb | Dialect::Spark => Ok(self.plain(from, name, false)),
+            _ => Err(self.refuse(format!("{from}, a float, as a text"))),
+        }
     }
 
     /// The day of a moment that is in UTC.
@@ -105,7 +114,8 @@ impl Writer<'_> {
         match self.dialect {
             // ClickHouse would cut off, and 19.99 is less than that as a float.
             Dialect::ClickHouse => {
-                let rounded = format!("CAST(round({}, {behind}) AS Nullable(String))", from.sql);
+                let x = &from.sql;
+                let rounded = format!("toString(sign({x}) * floor(abs({x}) * 1e{behind} + 0.5) / 1e{behind})");
                 match attempt {
                     true => format!("toDecimal128OrNull({rounded}, {behind})"),
                     false => format!("toDecimal128({rounded}, {behind})"),

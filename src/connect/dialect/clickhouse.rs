@@ -24,7 +24,7 @@ pub const CALLS: &[(&str, Said)] = &[
     ("ends_with", Named("endsWith")),
     ("exp", Same),
     ("floor", Same),
-    ("generate_series", As("range({0}, {1} + 1)")),
+    ("generate_series", As("if(isNull({0}) OR isNull({1}), [], range(assumeNotNull({0}), assumeNotNull({1}) + 1))")),
     ("greatest", Same),
     ("least", Same),
     ("left", Named("leftUTF8")),
@@ -48,7 +48,8 @@ pub const CALLS: &[(&str, Said)] = &[
     ("replace", Named("replaceAll")),
     ("reverse", Named("reverseUTF8")),
     ("right", Named("rightUTF8")),
-    ("round", Same),
+    // Its own round takes a half to the even neighbour.
+    ("round", As("(sign({0}) * floor(abs({0}) + 0.5))")),
     ("rpad", Named("rightPadUTF8")),
     ("rtrim", Named("trimRight")),
     ("split_part", As("if(isNull({0}), NULL, splitByString({1}, assumeNotNull({0}))[{2}])")),

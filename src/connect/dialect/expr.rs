@@ -80,8 +80,13 @@ impl Writer<'_> {
             }
             Expr::BinaryOp { left, op, right } => self.binary(left, op, right),
             Expr::Cast { kind, expr, data_type, array: false, format: None } => {
-                let piece = self.expr(expr)?;
                 let to = self.named_kind(data_type)?;
+                if let (Kind::Date, Some((part, of))) = (&to, truncation(expr)) {
+                    let of = self.expr(of)?;
+                    let truncated = self.truncated_as_is(part, &of)?;
+                    return if of.kind == Kind::Date { Ok(truncated) } else { self.cast(&truncated, &to, false) };
+                }
+                let piece = self.expr(expr)?;
                 self.cast(&piece, &to, matches!(kind, CastKind::TryCast | CastKind::SafeCast))
             }
             Expr::TypedString(typed) => {
@@ -273,7 +278,8 @@ impl Writer<'_> {
         Ok((left, right))
     }
 
-    fn midnight(&self, date: &Piece) -> String {
+    /// The first moment of a day.
+    pub fn midnight(&self, date: &Piece) -> String {
         match self.dialect {
             Dialect::DuckDb => format!("CAST({} AS TIMESTAMP)", date.sql),
             Dialect::ClickHouse => format!("toDateTime64({}, 6, 'UTC')", date.sql),
@@ -312,6 +318,21 @@ impl Writer<'_> {
             },
         };
         Ok(Piece::new(sql, kind))
+    }
+}
+
+/// The part and the subject of `date_trunc('week', x)`.
+fn truncation(expr: &Expr) -> Option<(&str, &Expr)> {
+    use crate::query::sqlparser::ast::{FunctionArg, FunctionArgExpr, FunctionArguments};
+    let Expr::Function(function) = expr else { return None };
+    let FunctionArguments::List(list) = &function.args else { return None };
+    match list.args.as_slice() {
+        [FunctionArg::Unnamed(FunctionArgExpr::Expr(part)), FunctionArg::Unnamed(FunctionArgExpr::Expr(of))]
+            if lower(&function.name.to_string()) == "date_trunc" =>
+        {
+            Some((literal(part)?, of))
+        }
+        _ => None,
     }
 }
 

@@ -170,8 +170,19 @@ impl Writer<'_> {
         }
     }
 
-    /// `date_trunc('week', x)`.
+    /// `date_trunc('week', x)`, a moment also where x is a date.
     pub fn truncated(&self, part: &str, of: &Piece) -> Result<Piece> {
+        let piece = self.truncated_as_is(part, of)?;
+        let Kind::Date = piece.kind else { return Ok(piece) };
+        let midnight = self.midnight(&piece);
+        Ok(Piece::new(
+            if self.dialect == Dialect::DuckDb { format!("({midnight} AT TIME ZONE 'UTC')") } else { midnight },
+            Kind::Timestamp,
+        ))
+    }
+
+    /// The same, a date where x is a date.
+    pub fn truncated_as_is(&self, part: &str, of: &Piece) -> Result<Piece> {
         let part = lower(part);
         let known = ["second", "minute", "hour", "day", "week", "month", "quarter", "year"];
         if !known.contains(&part.as_str()) || !matches!(of.kind, Kind::Date | Kind::Timestamp | Kind::Local) {

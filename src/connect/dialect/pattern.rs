@@ -52,6 +52,9 @@ impl Writer<'_> {
     /// `regexp_replace(text, pattern, with)`: the first match, or every one with the flag `g`.
     pub fn replaced(&mut self, text: &Expr, pattern: &str, with: &str, every: bool) -> Result<Piece> {
         let text = self.expr(text)?;
+        if with.contains('$') {
+            return Err(self.refuse("regexp_replace with a $ in the replacement, which names a group,"));
+        }
         let x = &text.sql;
         let p = spelling::text(self.dialect, pattern);
         // Replacing every match of a pattern that begins with everything before the first one replaces that one.
@@ -114,10 +117,9 @@ impl Writer<'_> {
     }
 }
 
-/// A replacement whose groups are named by another sign and further on. What the sign would mean is escaped.
+/// A replacement whose groups are named by another sign and further on.
 fn groups_named(with: &str, sign: &str, further: usize) -> String {
-    let plain = with.replace('$', if sign == "$" { "\\$" } else { "$" });
-    renumbered(&plain, |group| format!("{sign}{}", group + further))
+    renumbered(with, |group| format!("{sign}{}", group + further))
 }
 
 /// A replacement with each `\1` written anew.
@@ -197,7 +199,7 @@ mod tests {
 
     #[test]
     fn groups_of_a_replacement_are_named_anew() {
-        assert_eq!(groups_named(r"\1-\3 $", "$", 1), r"$2-$4 \$");
-        assert_eq!(groups_named(r"\1-\3 $", "\\", 1), r"\2-\4 $");
+        assert_eq!(groups_named(r"\1-\3", "$", 1), r"$2-$4");
+        assert_eq!(groups_named(r"\1-\3", "\\", 1), r"\2-\4");
     }
 }
