@@ -131,8 +131,11 @@ fn assert_same(found: &Value, relations: usize) {
 }
 
 /// Every table and `all_events`.
-fn tables() -> PathBuf {
-    made().only("tables", |file| file.ends_with(".table.parquet") || file.starts_with("all_events."))
+fn tables() -> &'static Path {
+    static TABLES: OnceLock<PathBuf> = OnceLock::new();
+    TABLES.get_or_init(|| {
+        made().only("tables", |file| file.ends_with(".table.parquet") || file.starts_with("all_events."))
+    })
 }
 
 #[test]
@@ -142,17 +145,17 @@ fn duckdb_shows_every_table_and_every_view() {
 
 #[test]
 fn polars_shows_every_table() {
-    assert_same(&made().compared("polars", "eddyline_polars.py", &tables()), 108);
+    assert_same(&made().compared("polars", "eddyline_polars.py", tables()), 108);
 }
 
 #[test]
 fn pandas_shows_every_table() {
-    assert_same(&made().compared("pandas", "eddyline_pandas.py", &tables()), 108);
+    assert_same(&made().compared("pandas", "eddyline_pandas.py", tables()), 108);
 }
 
 #[test]
 fn clickhouse_shows_every_table() {
-    assert_same(&made().compared("clickhouse", "clickhouse.sql", &tables()), 108);
+    assert_same(&made().compared("clickhouse", "clickhouse.sql", tables()), 108);
 }
 
 #[test]
