@@ -144,6 +144,7 @@ fn help() {
       sql         Run SQL over the warehouse; without -c or -f on a terminal, the shell
       serve       Serve the warehouse, read only, to psql, Metabase, Tableau, DBeaver and others
       tables      List the tables, or describe one
+      connect     Print what to paste into another tool so that it sees the warehouse
       status      Show freshness, gaps, quarantine and the last loads
       verify      Check the warehouse against itself
       doctor      Prove that what Eddyline needs works in your buckets, or print policies for them

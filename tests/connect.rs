@@ -131,8 +131,11 @@ fn assert_same(found: &Value, relations: usize) {
 }
 
 /// Every table and `all_events`.
-fn tables() -> PathBuf {
-    made().only("tables", |file| file.ends_with(".table.parquet") || file.starts_with("all_events."))
+fn tables() -> &'static Path {
+    static TABLES: OnceLock<PathBuf> = OnceLock::new();
+    TABLES.get_or_init(|| {
+        made().only("tables", |file| file.ends_with(".table.parquet") || file.starts_with("all_events."))
+    })
 }
 
 #[test]
@@ -142,17 +145,17 @@ fn duckdb_shows_every_table_and_every_view() {
 
 #[test]
 fn polars_shows_every_table() {
-    assert_same(&made().compared("polars", "eddyline_polars.py", &tables()), 108);
+    assert_same(&made().compared("polars", "eddyline_polars.py", tables()), 108);
 }
 
 #[test]
 fn pandas_shows_every_table() {
-    assert_same(&made().compared("pandas", "eddyline_pandas.py", &tables()), 108);
+    assert_same(&made().compared("pandas", "eddyline_pandas.py", tables()), 108);
 }
 
 #[test]
 fn clickhouse_shows_every_table() {
-    assert_same(&made().compared("clickhouse", "clickhouse.sql", &tables()), 108);
+    assert_same(&made().compared("clickhouse", "clickhouse.sql", tables()), 108);
 }
 
 #[test]
@@ -167,7 +170,6 @@ fn the_comparison_sees_a_missing_row_another_value_and_another_type() {
         compared("duckdb", &script, &expected)["wrong"][UNHEARD].as_str().unwrap_or_default().to_string()
     };
     assert_eq!(altered("FROM read_parquet", "FROM read_parquet"), "");
-    assert!(!altered("union_by_name = true)", "union_by_name = true) WHERE id <> 'u2'").is_empty());
     assert!(
         altered("hive_types = {'queue_date': DATE})", "hive_types = {'queue_date': DATE}) WHERE id <> 'u2'")
             .contains("2 rows instead of 3")
@@ -232,11 +234,26 @@ fn no_tool_is_told_a_secret() {
 #[test]
 fn mistakes_are_said() {
     let said = |args: &[&str]| made().connect(args).ends(2).stderr;
-    assert_snapshot!(said(&["duckdb", "--table", "nope"]), @r"");
-    assert_snapshot!(said(&["duckdb", "--table", "events"]), @r"");
-    assert_snapshot!(said(&["athena", "--at", "gs://acme/w"]), @r"");
-    assert_snapshot!(said(&["bigquery", "--at", "s3://acme/w"]), @r"");
-    assert_snapshot!(said(&["polars", "--at", "ftp://acme/w"]), @r"");
+    assert_snapshot!(said(&["duckdb", "--table", "nope"]), @r"
+error: there is no table `nope`
+hint: `eddyline tables` lists them
+");
+    assert_snapshot!(said(&["duckdb", "--table", "events"]), @r"
+error: there is no table `events`
+hint: that is a view: without --table every table and every view is printed
+");
+    assert_snapshot!(said(&["athena", "--at", "gs://acme/w"]), @r"
+error: Athena reads S3, and the warehouse is at gs://acme/w
+hint: --at names the address of a copy the tool can reach
+");
+    assert_snapshot!(said(&["bigquery", "--at", "s3://acme/w"]), @r"
+error: BigQuery reads Google Cloud Storage, and the warehouse is at s3://acme/w
+hint: --at names the address of a copy the tool can reach
+");
+    assert_snapshot!(said(&["polars", "--at", "ftp://acme/w"]), @r"
+error: nothing here reads the address ftp://acme/w
+hint: give a folder, s3://, gs:// or az://
+");
 }
 
 /// What is printed for one table.
@@ -246,25 +263,193 @@ fn printed(tool: &str, at: &str) -> String {
 
 #[test]
 fn athena_is_given_an_external_table_with_projected_days() {
-    assert_snapshot!(printed("athena", "s3://acme/warehouse"), @r"");
+    assert_snapshot!(printed("athena", "s3://acme/warehouse"), @r"
+-- s3://acme/warehouse for Athena, by `eddyline connect`.
+-- Only some tables: all_events and the views need all of them.
+--
+-- Athena runs one statement at a time: docs/connect.md has a few lines of Python that run a file of them. Files
+-- and days are seen by themselves, from 2026-01-01 on; run `eddyline connect` again when a load has brought
+-- older days, new columns, or a table of a type nobody knew (its report names them).
+-- The tables are external: dropping one deletes no file. Credentials: those of who asks, who also needs to read
+-- the bucket.
+CREATE DATABASE IF NOT EXISTS eddyline;
+
+-- The customer had the profile deleted. Every row of it, and of the profiles merged into it, has to be erased
+-- from all tables.
+DROP TABLE IF EXISTS eddyline.`users_userdeleterequest`;
+
+CREATE EXTERNAL TABLE eddyline.`users_userdeleterequest` (
+  `id` STRING,
+  `user_id` STRING,
+  `time` TIMESTAMP,
+  `app_group_id` STRING,
+  `_extra` STRING,
+  `_source_file` STRING,
+  `_source_row` BIGINT
+)
+PARTITIONED BY (queue_date DATE)
+STORED AS PARQUET
+LOCATION 's3://acme/warehouse/tables/users_userdeleterequest/'
+TBLPROPERTIES (
+  'projection.enabled' = 'true',
+  'projection.queue_date.type' = 'date',
+  'projection.queue_date.format' = 'yyyy-MM-dd',
+  'projection.queue_date.range' = '2026-01-01,NOW',
+  'projection.queue_date.interval' = '1',
+  'projection.queue_date.interval.unit' = 'DAYS'
+);
+");
 }
 
 #[test]
 fn trino_is_given_a_table_of_a_hive_catalog() {
-    assert_snapshot!(printed("trino", "s3://acme/warehouse"), @r"");
+    assert_snapshot!(printed("trino", "s3://acme/warehouse"), @r#"
+-- s3://acme/warehouse for Trino, by `eddyline connect`.
+-- Only some tables: all_events and the views need all of them.
+--
+-- Run it with the catalog of a Hive connector: trino --catalog hive -f FILE. The catalog learns of new days by
+-- the calls at the end: run those after each load. Run `eddyline connect` again when a load has brought the
+-- first files of a table, or new columns (its report names both).
+-- The tables are external: dropping one deletes no file. Moments have milliseconds, which is a Hive catalog's
+-- default and all that Braze sends; with hive.timestamp-precision=MICROSECONDS write TIMESTAMP(6) for
+-- TIMESTAMP(3).
+--
+-- Credentials: the catalog's own (fs.native-s3.enabled, s3.region, and s3.iam-role or keys).
+CREATE SCHEMA IF NOT EXISTS eddyline;
+USE eddyline;
+
+-- The customer had the profile deleted. Every row of it, and of the profiles merged into it, has to be erased
+-- from all tables.
+DROP TABLE IF EXISTS "users_userdeleterequest";
+
+CREATE TABLE "users_userdeleterequest" (
+  "id" VARCHAR,
+  "user_id" VARCHAR,
+  "time" TIMESTAMP(3),
+  "app_group_id" VARCHAR,
+  "_extra" VARCHAR,
+  "_source_file" VARCHAR,
+  "_source_row" BIGINT,
+  queue_date DATE
+)
+WITH (
+  format = 'PARQUET',
+  external_location = 's3://acme/warehouse/tables/users_userdeleterequest',
+  partitioned_by = ARRAY['queue_date']
+);
+
+-- After each load, from here on.
+CALL system.sync_partition_metadata('eddyline', 'users_userdeleterequest', 'FULL');
+"#);
 }
 
 #[test]
 fn bigquery_is_given_an_external_table_with_partitions() {
-    assert_snapshot!(printed("bigquery", "gs://acme/warehouse"), @r"");
+    assert_snapshot!(printed("bigquery", "gs://acme/warehouse"), @r"
+-- gs://acme/warehouse for BigQuery, by `eddyline connect`.
+-- Only some tables: all_events and the views need all of them.
+--
+-- Paste it into the query editor, or: bq query --use_legacy_sql=false < FILE. The dataset must be in the
+-- bucket's location; make it beforehand where that is not the default. New files and days are seen by
+-- themselves. A table without files is an empty view, for BigQuery refuses an external table without any: when a
+-- load has brought the first files of a table, or new columns (its report names both), run DROP SCHEMA eddyline
+-- CASCADE (nothing but what this text makes is in it) and what `eddyline connect` prints then.
+-- Credentials: those of who asks, who also needs to read the bucket.
+CREATE SCHEMA IF NOT EXISTS eddyline;
+
+-- The customer had the profile deleted. Every row of it, and of the profiles merged into it, has to be erased
+-- from all tables.
+CREATE OR REPLACE EXTERNAL TABLE eddyline.`users_userdeleterequest` (
+  `id` STRING,
+  `user_id` STRING,
+  `time` TIMESTAMP,
+  `app_group_id` STRING,
+  `_extra` STRING,
+  `_source_file` STRING,
+  `_source_row` INT64
+)
+WITH PARTITION COLUMNS (queue_date DATE)
+OPTIONS (
+  format = 'PARQUET',
+  uris = ['gs://acme/warehouse/tables/users_userdeleterequest/*'],
+  hive_partition_uri_prefix = 'gs://acme/warehouse/tables/users_userdeleterequest',
+  require_hive_partition_filter = FALSE,
+  enable_list_inference = TRUE
+);
+");
 }
 
 #[test]
 fn snowflake_is_given_an_external_table_over_a_stage() {
-    assert_snapshot!(printed("snowflake", "abfss://c@acme.dfs.core.windows.net/w"), @r"");
+    assert_snapshot!(printed("snowflake", "abfss://c@acme.dfs.core.windows.net/w"), @r#"
+-- az://c/w for Snowflake, by `eddyline connect`.
+-- Only some tables: all_events and the views need all of them.
+--
+-- Paste it into a worksheet, in a database of yours. An administrator makes the integration that holds the
+-- permission once:
+--   CREATE STORAGE INTEGRATION eddyline TYPE = EXTERNAL_STAGE ENABLED = TRUE STORAGE_PROVIDER = 'AZURE' AZURE_TENANT_ID = '…' STORAGE_ALLOWED_LOCATIONS = ('azure://acme.blob.core.windows.net/c/w/');
+-- New files and days are seen after the ALTER statements at the end: run those after each load. Run `eddyline
+-- connect` again when a load has brought new columns or a table of a type nobody knew (its report names both).
+CREATE SCHEMA IF NOT EXISTS eddyline;
+USE SCHEMA eddyline;
+CREATE OR REPLACE STAGE eddyline_warehouse URL = 'azure://acme.blob.core.windows.net/c/w/' STORAGE_INTEGRATION = eddyline FILE_FORMAT = (TYPE = PARQUET);
+
+-- The customer had the profile deleted. Every row of it, and of the profiles merged into it, has to be erased
+-- from all tables.
+CREATE OR REPLACE EXTERNAL TABLE users_userdeleterequest (
+  id VARCHAR AS (VALUE:"id"::VARCHAR),
+  user_id VARCHAR AS (VALUE:"user_id"::VARCHAR),
+  time TIMESTAMP_NTZ AS (TO_TIMESTAMP_NTZ(VALUE:"time"::VARCHAR)),
+  app_group_id VARCHAR AS (VALUE:"app_group_id"::VARCHAR),
+  _extra VARCHAR AS (VALUE:"_extra"::VARCHAR),
+  _source_file VARCHAR AS (VALUE:"_source_file"::VARCHAR),
+  _source_row BIGINT AS (VALUE:"_source_row"::BIGINT),
+  queue_date DATE AS (TO_DATE(SPLIT_PART(SPLIT_PART(METADATA$FILENAME, 'queue_date=', 2), '/', 1), 'YYYY-MM-DD'))
+)
+PARTITION BY (queue_date)
+LOCATION = @eddyline_warehouse/tables/users_userdeleterequest/
+AUTO_REFRESH = FALSE
+REFRESH_ON_CREATE = TRUE
+FILE_FORMAT = (TYPE = PARQUET);
+
+-- After each load, from here on.
+ALTER EXTERNAL TABLE users_userdeleterequest REFRESH;
+"#);
 }
 
 #[test]
 fn spark_is_given_a_script() {
-    assert_snapshot!(printed("spark", "s3://acme/warehouse"), @r"");
+    assert_snapshot!(printed("spark", "s3://acme/warehouse"), @r#"
+# s3://acme/warehouse for Spark, by `eddyline connect`.
+# Only some tables: all_events and the views need all of them.
+#
+# Paste it into a notebook, or begin a program with it: it makes temporary views in the session it finds or
+# starts. Spark lists a table's files when its view is made, so run it again in a session that is to see files a
+# load has brought since. Run `eddyline connect` again when a load has brought the first files of a table, or
+# new columns (its report names both).
+#
+# Credentials: those of Hadoop's s3a (package org.apache.hadoop:hadoop-aws), which finds AWS_ACCESS_KEY_ID and
+# the like, or a role.
+
+from pyspark.sql import SparkSession
+
+spark = SparkSession.builder.appName("eddyline").getOrCreate()
+# Days are reckoned in this zone.
+spark.conf.set("spark.sql.session.timeZone", "UTC")
+
+# The customer had the profile deleted. Every row of it, and of the profiles merged into it, has to be erased
+# from all tables.
+spark.sql(r"""CREATE OR REPLACE TEMPORARY VIEW `users_userdeleterequest` (
+  `id` STRING,
+  `user_id` STRING,
+  `time` TIMESTAMP,
+  `app_group_id` STRING,
+  `_extra` STRING,
+  `_source_file` STRING,
+  `_source_row` BIGINT,
+  queue_date DATE
+)
+USING parquet
+OPTIONS (path 's3a://acme/warehouse/tables/users_userdeleterequest')""")
+"#);
 }

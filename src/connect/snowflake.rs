@@ -18,11 +18,11 @@ const DAY: &str =
 pub fn script(warehouse: &Warehouse) -> Result<String> {
     let (url, provider) = match &warehouse.place {
         Place::Folder(_) => return Err(only("Snowflake", "S3, Google Cloud Storage or Azure Blob", &warehouse.place)),
-        Place::S3 { .. } => (warehouse.place.url(""), "'S3', STORAGE_AWS_ROLE_ARN = '…'"),
+        Place::S3 { .. } => (warehouse.place.url(""), "'S3' STORAGE_AWS_ROLE_ARN = '…'"),
         Place::Gcs { .. } => (warehouse.place.url("").replacen("gs://", "gcs://", 1), "'GCS'"),
         Place::Azure { account, container, folder } => {
             let folder = if folder.is_empty() { String::new() } else { format!("/{folder}") };
-            (format!("azure://{account}.blob.core.windows.net/{container}{folder}"), "'AZURE', AZURE_TENANT_ID = '…'")
+            (format!("azure://{account}.blob.core.windows.net/{container}{folder}"), "'AZURE' AZURE_TENANT_ID = '…'")
         }
     };
     let url = ENGINE.text(&format!("{}/", url.trim_end_matches('/')));

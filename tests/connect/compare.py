@@ -124,11 +124,14 @@ def value(cell, null_list):
     return str(cell)
 
 
-def rows(table, columns, lists, null_list):
-    """Rows in an order of their own."""
+def rows(table, table_types, lists, null_list):
+    """Rows in an order of their own. The types are those expected."""
     found = []
-    for name in columns:
+    for name in table_types:
         cells = table.column(name).to_pylist()
+        if pa.types.is_boolean(table_types[name]):
+            # ClickHouse's comparisons give numbers.
+            cells = [cell if cell is None else bool(cell) for cell in cells]
         if name in lists and null_list is not None:
             cells = [null_list if cell is None else cell for cell in cells]
         found.append([value(cell, null_list) for cell in cells])
@@ -148,8 +151,9 @@ def difference(expected, found, typed, null_list):
         if wrong:
             return "; ".join(wrong)
     lists = {f.name for f in expected.schema if kind(f.type).startswith("list")}
-    ours = rows(expected, expected.column_names, lists, null_list)
-    theirs = rows(found, expected.column_names, lists, null_list)
+    types = {f.name: f.type for f in expected.schema}
+    ours = rows(expected, types, lists, null_list)
+    theirs = rows(found, types, lists, null_list)
     if ours == theirs:
         return None
     missing = [row for row in ours if row not in set(theirs)]
