@@ -142,6 +142,22 @@ async fn plan(world: &World, rows: &Rows, caller: &Caller) -> Outcome<(SessionSt
     Ok((state, plan))
 }
 
+/// A question about catalogs that cannot be planned is replaced by the first that can.
+async fn planned(state: &SessionState, rows: &Rows) -> Outcome<LogicalPlan> {
+    if rows.otherwise.is_empty() {
+        return state.statement_to_plan(rows.parsed.clone()).await;
+    }
+    let mut first = None;
+    for parsed in std::iter::once(&rows.parsed).chain(&rows.otherwise) {
+        // Much of what cannot be done is found out only while optimizing.
+        match state.statement_to_plan(parsed.clone()).await.and_then(|p| state.optimize(&p).map(|_| p)) {
+            Ok(plan) => return Ok(plan),
+            Err(error) => first = first.or(Some(error)),
+        }
+    }
+    Err(first.unwrap_or_else(|| DataFusionError::Internal("there is nothing to plan".into())))
+}
+
 async fn describe(world: Arc<World>, rows: Arc<Rows>, caller: Caller, values: Option<Values>) -> Outcome<Described> {
     let (state, mut plan) = plan(&world, &rows, &caller).await?;
     let parameters = parameters(&plan)?;

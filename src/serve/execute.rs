@@ -18,7 +18,7 @@ use datafusion_postgres::pgwire::api::{ClientInfo, ClientPortalStore, DEFAULT_NA
 use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
 use datafusion_postgres::pgwire::messages::PgWireBackendMessage;
 use datafusion_postgres::pgwire::messages::extendedquery::{
-    Execute, Parse, ParseComplete, PortalSuspended, Sync as End,
+    Describe, Execute, Parse, ParseComplete, PortalSuspended, Sync as End, TARGET_TYPE_BYTE_PORTAL,
 };
 use datafusion_postgres::pgwire::messages::response::{EmptyQueryResponse, ReadyForQuery, TransactionStatus};
 use datafusion_postgres::pgwire::messages::startup::ParameterStatus;
