@@ -178,7 +178,8 @@ fn rows_are_those_of_the_shell() {
     }
     let counted = "SELECT count(*) AS n FROM users_messages_email_send";
     let shown = server.psql(counted);
-    assert!(shown.lines().any(|l| l.trim() == sql(counted)[0]["n"].to_string()), "{shown}");
+    let count = sql(counted)[0]["n"].to_string();
+    assert!(shown.lines().any(|l| l.trim() == count), "{shown}");
 }
 
 #[test]

@@ -145,6 +145,7 @@ fn array_of(item: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use arrow::array::Array;
     use arrow::array::{AsArray, Int64Array, ListArray, UInt64Array};
     use arrow::datatypes::{Int64Type, TimeUnit};
 
