@@ -143,6 +143,7 @@ fn help() {
       load        Load what is new in the source into the warehouse
       sql         Run SQL over the warehouse; without -c or -f on a terminal, the shell
       tables      List the tables, or describe one
+      connect     Print what to paste into another tool so that it sees the warehouse
       status      Show freshness, gaps, quarantine and the last loads
       verify      Check the warehouse against itself
       doctor      Prove that what Eddyline needs works in your buckets, or print policies for them

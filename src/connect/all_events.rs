@@ -6,12 +6,12 @@ use super::warehouse::{Kind, Table};
 use crate::query::all_events::{ROW_CHANNEL, columns};
 use crate::table::{QUEUE_DATE, SOURCE_ROW, TIME};
 
-/// The SELECT. `nothing` where there is no table.
-pub fn select<'a>(engine: Engine, tables: impl Iterator<Item = &'a Table>) -> String {
+/// The SELECT. `schema` is what every table's name is written with, dot and all; mostly nothing.
+pub fn select<'a>(engine: Engine, schema: &str, tables: impl Iterator<Item = &'a Table>) -> String {
     let columns = columns();
     let branches = tables.map(|table| {
         let each = columns.iter().map(|name| format!("{} AS {}", value(engine, table, name), engine.name(name)));
-        format!("SELECT {} FROM {}", each.collect::<Vec<_>>().join(", "), engine.name(&table.name))
+        format!("SELECT {} FROM {schema}{}", each.collect::<Vec<_>>().join(", "), engine.name(&table.name))
     });
     branches.collect::<Vec<_>>().join("\nUNION ALL\n")
 }

@@ -1,8 +1,10 @@
 //! Athena: external tables whose partitions are projected, so that new days need nothing.
 
+use super::dialect::Dialect;
 use super::place::Place;
 use super::script::Script;
 use super::sql_text::Engine;
+use super::views::Views;
 use super::warehouse::{Column, Kind, Table, Warehouse};
 use super::{all_events, only};
 use crate::error::Result;
@@ -23,8 +25,7 @@ pub fn script(warehouse: &Warehouse) -> Result<String> {
     let mut script = Script::new("--", "Athena", warehouse);
     let first = warehouse.first_day.map_or(2017, |day| day.year());
     script.note(&format!(
-        "Athena runs one statement at a time, in the database that is chosen: docs/connect.md has a few lines of Python \
-         that run a file of them. Files and days are seen by themselves, from {first}-01-01 on; run `eddyline connect` \
+        "Athena runs one statement at a time: docs/connect.md has a few lines of Python that run a file of them. Files and days are seen by themselves, from {first}-01-01 on; run `eddyline connect` \
          again when a load has brought older days, new columns, or a table of a type nobody knew (its report names \
          them).\nThe tables are external: dropping one deletes no file. Credentials: those of who asks, who also needs to \
          read the bucket."
@@ -38,6 +39,15 @@ pub fn script(warehouse: &Warehouse) -> Result<String> {
     }
     if warehouse.whole {
         every_event(&mut script, warehouse, first);
+        Views {
+            dialect: Dialect::Trino,
+            system: false,
+            schema: Some("eddyline"),
+            create: &|script, name, sql| {
+                script.statement(&format!("CREATE OR REPLACE VIEW eddyline.{} AS\n{sql}", QUERIES.name(name)))
+            },
+        }
+        .write(&mut script, warehouse);
     }
     Ok(script.text())
 }

@@ -1,8 +1,10 @@
 //! BigQuery: external tables with Hive partitions in the path.
 
+use super::dialect::Dialect;
 use super::place::Place;
 use super::script::Script;
 use super::sql_text::Engine;
+use super::views::Views;
 use super::warehouse::{Table, Warehouse};
 use super::{all_events, only};
 use crate::error::Result;
@@ -24,7 +26,6 @@ pub fn script(warehouse: &Warehouse) -> Result<String> {
          needs to read the bucket.",
     );
     script.statement("CREATE SCHEMA IF NOT EXISTS eddyline");
-    script.statement("SET @@dataset_id = 'eddyline'");
     for table in &warehouse.tables {
         script.about(&table.meaning);
         for left_out in table.columns.iter().filter(|c| !ENGINE.takes(&c.name)) {
@@ -33,14 +34,24 @@ pub fn script(warehouse: &Warehouse) -> Result<String> {
         script.statement(&create(&warehouse.place, table));
     }
     if warehouse.whole {
-        let all = all_events::select(ENGINE, warehouse.tables.iter());
-        script.statement(&format!("CREATE OR REPLACE VIEW all_events AS\n{all}"));
+        let all = all_events::select(ENGINE, "eddyline.", warehouse.tables.iter());
+        script.statement(&format!("CREATE OR REPLACE VIEW eddyline.all_events AS\n{all}"));
+        Views {
+            dialect: Dialect::BigQuery,
+            system: false,
+            schema: Some("eddyline"),
+            create: &|script, name, sql| {
+                script.statement(&format!("CREATE OR REPLACE VIEW eddyline.{} AS\n{sql}", ENGINE.name(name)))
+            },
+        }
+        .write(&mut script, warehouse);
     }
     Ok(script.text())
 }
 
 fn create(place: &Place, table: &Table) -> String {
-    let name = ENGINE.name(&table.name);
+    // In full everywhere: a view does not remember the dataset it was made in.
+    let name = format!("eddyline.{}", ENGINE.name(&table.name));
     if !table.filled {
         return format!("CREATE OR REPLACE VIEW {name} AS\n{}", ENGINE.nothing(&table.columns));
     }

@@ -1,10 +1,12 @@
 //! ClickHouse: a view over a table function for each table.
 
-use super::all_events;
+use super::dialect::Dialect;
 use super::place::Place;
 use super::script::Script;
 use super::sql_text::Engine;
+use super::views::Views;
 use super::warehouse::{Table, Warehouse};
+use super::{all_events, clickhouse_log};
 use crate::error::Result;
 
 const ENGINE: Engine = Engine::ClickHouse;
@@ -43,8 +45,18 @@ pub fn script(warehouse: &Warehouse) -> Result<String> {
         script.statement(&format!("CREATE OR REPLACE VIEW {name} AS\n{}", select(&warehouse.place, table)));
     }
     if warehouse.whole {
-        let all = all_events::select(ENGINE, warehouse.tables.iter());
+        let all = all_events::select(ENGINE, "", warehouse.tables.iter());
         script.statement(&format!("CREATE OR REPLACE VIEW all_events AS\n{all}"));
+        clickhouse_log::views(&mut script, warehouse);
+        Views {
+            dialect: Dialect::ClickHouse,
+            system: true,
+            schema: None,
+            create: &|script, name, sql| {
+                script.statement(&format!("CREATE OR REPLACE VIEW {} AS\n{sql}", ENGINE.name(name)))
+            },
+        }
+        .write(&mut script, warehouse);
     }
     Ok(script.text())
 }
@@ -57,19 +69,19 @@ fn select(place: &Place, table: &Table) -> String {
     format!(
         "SELECT {}, toDate32(extract(_path, 'queue_date=([0-9-]+)')) AS queue_date\nFROM {}",
         names.join(", "),
-        source(place, &format!("{}/queue_date=*/*.parquet", table.folder()), &structure.join(", "))
+        source(place, &format!("{}/queue_date=*/*.parquet", table.folder()), "Parquet", &structure.join(", "))
     )
 }
 
 /// The table function that reads a glob as columns of these types.
-fn source(place: &Place, glob: &str, structure: &str) -> String {
+pub fn source(place: &Place, glob: &str, format: &str, structure: &str) -> String {
     let structure = ENGINE.text(structure);
     let path = |folder: &str| match folder {
         "" => glob.to_string(),
         folder => format!("{folder}/{glob}"),
     };
     match place {
-        Place::Folder(_) => format!("file({}, 'Parquet', {structure})", ENGINE.text(&place.url(glob))),
+        Place::Folder(_) => format!("file({}, '{format}', {structure})", ENGINE.text(&place.url(glob))),
         Place::S3 { bucket, folder, region, endpoint } => {
             let path = path(folder);
             let url = match (endpoint, region) {
@@ -77,14 +89,14 @@ fn source(place: &Place, glob: &str, structure: &str) -> String {
                 (None, Some(region)) => format!("https://{bucket}.s3.{region}.amazonaws.com/{path}"),
                 (None, None) => format!("https://{bucket}.s3.amazonaws.com/{path}"),
             };
-            format!("s3({}, 'Parquet', {structure})", ENGINE.text(&url))
+            format!("s3({}, '{format}', {structure})", ENGINE.text(&url))
         }
         Place::Gcs { bucket, folder } => {
             let url = format!("https://storage.googleapis.com/{bucket}/{}", path(folder));
-            format!("gcs({}, 'Parquet', {structure})", ENGINE.text(&url))
+            format!("gcs({}, '{format}', {structure})", ENGINE.text(&url))
         }
         Place::Azure { account, container, folder } => format!(
-            "azureBlobStorage('https://{account}.blob.core.windows.net', {}, {}, 'Parquet', 'auto', {structure})",
+            "azureBlobStorage('https://{account}.blob.core.windows.net', {}, {}, '{format}', 'auto', {structure})",
             ENGINE.text(container),
             ENGINE.text(&path(folder))
         ),

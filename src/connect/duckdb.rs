@@ -1,8 +1,10 @@
 //! DuckDB: a view over `read_parquet` for each table; the log read as JSON for what Eddyline knows itself.
 
+use super::dialect::Dialect;
 use super::place::Place;
 use super::script::Script;
 use super::sql_text::Engine;
+use super::views::Views;
 use super::warehouse::{Table, Warehouse};
 use super::{all_events, duckdb_log};
 use crate::error::Result;
@@ -28,9 +30,18 @@ pub fn script(warehouse: &Warehouse) -> Result<String> {
         script.statement(&format!("CREATE OR REPLACE VIEW {name} AS\n{}", select(warehouse, table)));
     }
     if warehouse.whole {
-        let all = all_events::select(ENGINE, warehouse.tables.iter());
+        let all = all_events::select(ENGINE, "", warehouse.tables.iter());
         script.statement(&format!("CREATE OR REPLACE VIEW all_events AS\n{all}"));
         duckdb_log::views(&mut script, warehouse);
+        Views {
+            dialect: Dialect::DuckDb,
+            system: true,
+            schema: None,
+            create: &|script, name, sql| {
+                script.statement(&format!("CREATE OR REPLACE VIEW {} AS\n{sql}", ENGINE.name(name)))
+            },
+        }
+        .write(&mut script, warehouse);
     }
     Ok(script.text())
 }

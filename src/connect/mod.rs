@@ -4,6 +4,7 @@ mod all_events;
 mod athena;
 mod bigquery;
 mod clickhouse;
+mod clickhouse_log;
 pub mod dialect;
 mod duckdb;
 mod duckdb_log;
@@ -14,8 +15,10 @@ mod python_text;
 mod script;
 mod snowflake;
 mod spark;
+mod spark_log;
 mod sql_text;
 mod trino;
+mod views;
 mod warehouse;
 
 pub use place::Place;

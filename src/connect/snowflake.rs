@@ -1,8 +1,10 @@
 //! Snowflake: external tables over a stage, each column an expression on `VALUE`, the day one on the file's name.
 
+use super::dialect::Dialect;
 use super::place::Place;
 use super::script::Script;
 use super::sql_text::Engine;
+use super::views::Views;
 use super::warehouse::{Column, Kind, Table, Warehouse};
 use super::{all_events, only};
 use crate::error::Result;
@@ -16,11 +18,11 @@ const DAY: &str =
 pub fn script(warehouse: &Warehouse) -> Result<String> {
     let (url, provider) = match &warehouse.place {
         Place::Folder(_) => return Err(only("Snowflake", "S3, Google Cloud Storage or Azure Blob", &warehouse.place)),
-        Place::S3 { .. } => (warehouse.place.url(""), "'S3', STORAGE_AWS_ROLE_ARN = '…'"),
+        Place::S3 { .. } => (warehouse.place.url(""), "'S3' STORAGE_AWS_ROLE_ARN = '…'"),
         Place::Gcs { .. } => (warehouse.place.url("").replacen("gs://", "gcs://", 1), "'GCS'"),
         Place::Azure { account, container, folder } => {
             let folder = if folder.is_empty() { String::new() } else { format!("/{folder}") };
-            (format!("azure://{account}.blob.core.windows.net/{container}{folder}"), "'AZURE', AZURE_TENANT_ID = '…'")
+            (format!("azure://{account}.blob.core.windows.net/{container}{folder}"), "'AZURE' AZURE_TENANT_ID = '…'")
         }
     };
     let url = ENGINE.text(&format!("{}/", url.trim_end_matches('/')));
@@ -43,8 +45,17 @@ pub fn script(warehouse: &Warehouse) -> Result<String> {
         script.statement(&create(table));
     }
     if warehouse.whole {
-        let all = all_events::select(ENGINE, warehouse.tables.iter());
+        let all = all_events::select(ENGINE, "", warehouse.tables.iter());
         script.statement(&format!("CREATE OR REPLACE VIEW all_events AS\n{all}"));
+        Views {
+            dialect: Dialect::Snowflake,
+            system: false,
+            schema: None,
+            create: &|script, name, sql| {
+                script.statement(&format!("CREATE OR REPLACE VIEW {} AS\n{sql}", ENGINE.name(name)))
+            },
+        }
+        .write(&mut script, warehouse);
     }
     script.about("After each load, from here on.");
     for table in &warehouse.tables {

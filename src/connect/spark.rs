@@ -1,11 +1,13 @@
 //! Spark: a Python script of `spark.sql` statements, a temporary view for each table.
 
-use super::all_events;
+use super::dialect::Dialect;
 use super::place::Place;
 use super::python_text::text;
 use super::script::Script;
 use super::sql_text::Engine;
+use super::views::Views;
 use super::warehouse::{Table, Warehouse};
+use super::{all_events, spark_log};
 use crate::error::Result;
 
 const ENGINE: Engine = Engine::Spark;
@@ -48,9 +50,22 @@ pub fn script(warehouse: &Warehouse) -> Result<String> {
         script.lines(&run(&view(warehouse, table)));
     }
     if warehouse.whole {
-        let all = all_events::select(ENGINE, warehouse.tables.iter());
+        let all = all_events::select(ENGINE, "", warehouse.tables.iter());
         script.gap();
         script.lines(&run(&format!("CREATE OR REPLACE TEMPORARY VIEW all_events AS\n{all}")));
+        script.about("What Eddyline knows itself: the ledger of source files, the Parquet objects, the columns.");
+        for statement in spark_log::statements(warehouse) {
+            script.lines(&run(&statement));
+        }
+        Views {
+            dialect: Dialect::Spark,
+            system: true,
+            schema: None,
+            create: &|script, name, sql| {
+                script.lines(&run(&format!("CREATE OR REPLACE TEMPORARY VIEW {} AS\n{sql}", ENGINE.name(name))))
+            },
+        }
+        .write(&mut script, warehouse);
     }
     Ok(script.text())
 }

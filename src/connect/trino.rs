@@ -1,9 +1,11 @@
 //! Trino: external tables of a Hive catalog, and the calls that tell it of new days.
 
 use super::all_events;
+use super::dialect::Dialect;
 use super::place::Place;
 use super::script::Script;
 use super::sql_text::Engine;
+use super::views::Views;
 use super::warehouse::Warehouse;
 use crate::error::Result;
 
@@ -45,14 +47,23 @@ pub fn script(warehouse: &Warehouse) -> Result<String> {
     }
     if warehouse.whole {
         // A branch is a stage, and Trino has a limit for them: only tables that have something.
-        let all = all_events::select(ENGINE, warehouse.tables.iter().filter(|t| t.filled));
+        let all = all_events::select(ENGINE, "", warehouse.tables.iter().filter(|t| t.filled));
         let filled = warehouse.tables.iter().any(|t| t.filled);
         script.about(
             "Only the tables that have files. Should a query say it has too many stages: SET SESSION \
              query_max_stage_count = 500.",
         );
-        let all = if filled { all } else { all_events::select(ENGINE, warehouse.tables.iter().take(1)) };
+        let all = if filled { all } else { all_events::select(ENGINE, "", warehouse.tables.iter().take(1)) };
         script.statement(&format!("CREATE OR REPLACE VIEW all_events AS\n{all}"));
+        Views {
+            dialect: Dialect::Trino,
+            system: false,
+            schema: None,
+            create: &|script, name, sql| {
+                script.statement(&format!("CREATE OR REPLACE VIEW {} AS\n{sql}", ENGINE.name(name)))
+            },
+        }
+        .write(&mut script, warehouse);
     }
     script.about("After each load, from here on.");
     for table in warehouse.tables.iter().filter(|t| t.filled) {

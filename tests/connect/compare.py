@@ -9,6 +9,7 @@ import datetime
 import decimal
 import importlib.util
 import json
+import runpy
 import sys
 from pathlib import Path
 
@@ -23,7 +24,7 @@ def duckdb_relations(script):
 
     con = duckdb.connect()
     con.execute(script.read_text())
-    return lambda name: con.execute(f'SELECT * FROM "{name}"').to_arrow_table()
+    return lambda name: con.sql(f'SELECT * FROM "{name}"').to_arrow_table()
 
 
 def chdb_relations(script):
@@ -55,6 +56,24 @@ def pandas_relations(script):
     return relation
 
 
+def spark_relations(script):
+    """Spark in this process; the session the script asks for is the one made here."""
+    from pyspark.sql import SparkSession
+
+    builder = SparkSession.builder.master("local[1]").appName("eddyline")
+    for name, setting in [
+        ("spark.ui.enabled", "false"),
+        ("spark.driver.bindAddress", "127.0.0.1"),
+        ("spark.driver.host", "127.0.0.1"),
+        ("spark.sql.shuffle.partitions", "1"),
+        ("spark.log.level", "ERROR"),
+    ]:
+        builder = builder.config(name, setting)
+    spark = builder.getOrCreate()
+    runpy.run_path(str(script))
+    return lambda name: spark.table(name).toArrow()
+
+
 def statements(text):
     """The statements of a script: each ends with a semicolon at the end of a line."""
     kept = "\n".join(line for line in text.splitlines() if not line.startswith("--"))
@@ -73,6 +92,7 @@ TOOLS = {
     "clickhouse": chdb_relations,
     "polars": polars_relations,
     "pandas": pandas_relations,
+    "spark": spark_relations,
 }
 # ClickHouse has no null list.
 NULL_LISTS = {"clickhouse": []}
@@ -104,11 +124,14 @@ def value(cell, null_list):
     return str(cell)
 
 
-def rows(table, columns, lists, null_list):
-    """Rows in an order of their own."""
+def rows(table, table_types, lists, null_list):
+    """Rows in an order of their own. The types are those expected."""
     found = []
-    for name in columns:
+    for name in table_types:
         cells = table.column(name).to_pylist()
+        if pa.types.is_boolean(table_types[name]):
+            # ClickHouse's comparisons give numbers.
+            cells = [cell if cell is None else bool(cell) for cell in cells]
         if name in lists and null_list is not None:
             cells = [null_list if cell is None else cell for cell in cells]
         found.append([value(cell, null_list) for cell in cells])
@@ -128,8 +151,9 @@ def difference(expected, found, typed, null_list):
         if wrong:
             return "; ".join(wrong)
     lists = {f.name for f in expected.schema if kind(f.type).startswith("list")}
-    ours = rows(expected, expected.column_names, lists, null_list)
-    theirs = rows(found, expected.column_names, lists, null_list)
+    types = {f.name: f.type for f in expected.schema}
+    ours = rows(expected, types, lists, null_list)
+    theirs = rows(found, types, lists, null_list)
     if ours == theirs:
         return None
     missing = [row for row in ours if row not in set(theirs)]
