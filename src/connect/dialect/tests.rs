@@ -1,3 +1,5 @@
+//! Each rule of the translation in the engines it concerns, and every view in every engine.
+
 use super::*;
 use crate::query::BUILTIN_VIEWS;
 use crate::query::views::load;
