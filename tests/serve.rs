@@ -721,7 +721,7 @@ for who, question in questions:
         told = [r.error_message.decode() for r in (simple, prepared) if r.status not in (1, 2)]
         rows = [[simple.get_value(row, column) for column in range(simple.nfields)] for row in range(min(simple.ntuples, 2000))]
         out.append([who, question, told, simple.ntuples, prepared.ntuples,
-                    [[None if v is None else v.decode() for v in row] for row in rows][:400]])
+                    [[None if v is None else v.decode() for v in row] for row in rows][:700]])
     except Exception as e:
         out.append([who, question, [repr(e)], 0, 0, []])
 say(out)
@@ -756,4 +756,7 @@ say(out)
     assert!(find("pgjdbc", "REMARKS,  '' as TYPE_CAT")[3].as_i64().unwrap() > 100);
     assert_eq!(find("pgjdbc", "_pg_expandarray(i.indkey)).n AS KEY_SEQ")[3], 0);
     assert_eq!(find("DBeaver", "FROM pg_catalog.pg_database")[3], 1);
+    let types = find("pgjdbc", "'pg_catalog.array_in'::regproc as is_array")[5].as_array().unwrap();
+    let is_array = |name: &str| types.iter().find(|t| t[2] == name).map(|t| t[0].clone());
+    assert_eq!((is_array("_text"), is_array("text")), (Some(json!("t")), Some(json!("f"))));
 }
