@@ -85,7 +85,11 @@ impl Session {
         let footers = Arc::new(Footers::default());
         let ground = Ground { store, definitions, views, footers, runtime, last: Arc::default(), postgres };
         let holdings = Holdings { snapshot: Arc::new(snapshot), ahead: HashMap::new() };
-        let config = config(options.threads, options.memory).with_information_schema(!options.postgres);
+        let mut config = config(options.threads, options.memory).with_information_schema(!options.postgres);
+        if options.postgres {
+            // What PostgreSQL calls a time with a zone has one.
+            config.options_mut().execution.time_zone = Some("UTC".into());
+        }
         let world = World::new(&ground, holdings, config)?;
         Ok(Session { ground, memory: options.memory, workers, world: RwLock::new(Arc::new(world)) })
     }
