@@ -4,7 +4,7 @@
 use super::Dialect;
 use super::kind::Kind;
 use super::piece::Piece;
-use super::query::{Writer, indented, literal, lower};
+use super::query::{Writer, called, indented, literal, lower};
 use super::scope::kind_of;
 use super::spelling;
 use crate::error::Result;
@@ -296,7 +296,7 @@ impl Writer<'_> {
 
     /// `list[n]`, and `regexp_match(text, pattern)[1]`.
     fn subscript(&mut self, root: &Expr, index: &Expr) -> Result<Piece> {
-        if let Some((text, pattern)) = self.matched(root) {
+        if let Some([text, pattern]) = called(root, "regexp_match").as_deref() {
             let one = matches!(index, Expr::Value(v) if v.value.to_string() == "1");
             let Some(pattern) = literal(pattern).filter(|_| one) else {
                 return Err(self.refuse("regexp_match with anything but a literal pattern and [1]"));
@@ -323,15 +323,8 @@ impl Writer<'_> {
 
 /// The part and the subject of `date_trunc('week', x)`.
 fn truncation(expr: &Expr) -> Option<(&str, &Expr)> {
-    use crate::query::sqlparser::ast::{FunctionArg, FunctionArgExpr, FunctionArguments};
-    let Expr::Function(function) = expr else { return None };
-    let FunctionArguments::List(list) = &function.args else { return None };
-    match list.args.as_slice() {
-        [FunctionArg::Unnamed(FunctionArgExpr::Expr(part)), FunctionArg::Unnamed(FunctionArgExpr::Expr(of))]
-            if lower(&function.name.to_string()) == "date_trunc" =>
-        {
-            Some((literal(part)?, of))
-        }
+    match called(expr, "date_trunc")?.as_slice() {
+        [part, of] => Some((literal(part)?, of)),
         _ => None,
     }
 }

@@ -4,25 +4,12 @@
 use super::Dialect;
 use super::kind::Kind;
 use super::piece::Piece;
-use super::query::{Writer, lower};
+use super::query::Writer;
 use super::spelling;
 use crate::error::Result;
-use crate::query::sqlparser::ast::{Expr, FunctionArg, FunctionArgExpr, FunctionArguments};
+use crate::query::sqlparser::ast::Expr;
 
 impl Writer<'_> {
-    /// The text and the pattern of `regexp_match(text, pattern)`.
-    pub fn matched<'e>(&self, expr: &'e Expr) -> Option<(&'e Expr, &'e Expr)> {
-        let Expr::Function(function) = expr else { return None };
-        let FunctionArguments::List(list) = &function.args else { return None };
-        match list.args.as_slice() {
-            [
-                FunctionArg::Unnamed(FunctionArgExpr::Expr(text)),
-                FunctionArg::Unnamed(FunctionArgExpr::Expr(pattern)),
-            ] if lower(&function.name.to_string()) == "regexp_match" => Some((text, pattern)),
-            _ => None,
-        }
-    }
-
     /// `regexp_match(text, pattern)[1]`: the first group of the first match, or all of it without groups.
     pub fn first_match(&mut self, text: &Expr, pattern: &str) -> Result<Piece> {
         let text = self.expr(text)?;

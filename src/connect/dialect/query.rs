@@ -334,3 +334,18 @@ pub fn literal(expr: &Expr) -> Option<&str> {
         _ => None,
     }
 }
+
+/// The arguments of an expression that is a plain call of that function.
+pub fn called<'e>(expr: &'e Expr, name: &str) -> Option<Vec<&'e Expr>> {
+    use crate::query::sqlparser::ast::{FunctionArg, FunctionArgExpr, FunctionArguments};
+    let Expr::Function(function) = expr else { return None };
+    let FunctionArguments::List(list) = &function.args else { return None };
+    if lower(&function.name.to_string()) != name {
+        return None;
+    }
+    let plain = |arg: &'e FunctionArg| match arg {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr),
+        _ => None,
+    };
+    list.args.iter().map(plain).collect()
+}

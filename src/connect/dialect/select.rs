@@ -3,7 +3,7 @@
 use super::Dialect;
 use super::kind::Kind;
 use super::piece::Piece;
-use super::query::{Block, Item, Writer, indented, lower};
+use super::query::{Block, Item, Writer, called, indented, lower};
 use super::relations::Columns;
 use super::scope::{Source, defined};
 use super::spelling;
@@ -278,13 +278,8 @@ fn column_name(expr: &Expr) -> Option<String> {
 
 /// The list that `unnest` opens.
 fn opened_list(expr: &Expr) -> Option<&Expr> {
-    use crate::query::sqlparser::ast::{FunctionArg, FunctionArgExpr, FunctionArguments};
-    let Expr::Function(function) = expr else { return None };
-    let FunctionArguments::List(list) = &function.args else { return None };
-    match list.args.as_slice() {
-        [FunctionArg::Unnamed(FunctionArgExpr::Expr(list))] if lower(&function.name.to_string()) == "unnest" => {
-            Some(list)
-        }
+    match called(expr, "unnest")?.as_slice() {
+        [list] => Some(list),
         _ => None,
     }
 }
