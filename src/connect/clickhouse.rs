@@ -6,7 +6,7 @@ use super::script::Script;
 use super::sql_text::Engine;
 use super::views::Views;
 use super::warehouse::{Table, Warehouse};
-use super::{all_events, clickhouse_log};
+use super::{clickhouse_events, clickhouse_log};
 use crate::error::Result;
 
 const ENGINE: Engine = Engine::ClickHouse;
@@ -45,7 +45,7 @@ pub fn script(warehouse: &Warehouse) -> Result<String> {
         script.statement(&format!("CREATE OR REPLACE VIEW {name} AS\n{}", select(&warehouse.place, table)));
     }
     if warehouse.whole {
-        let all = all_events::select(ENGINE, "", warehouse.tables.iter());
+        let all = clickhouse_events::every_event(warehouse);
         script.statement(&format!("CREATE OR REPLACE VIEW all_events AS\n{all}"));
         clickhouse_log::views(&mut script, warehouse);
         Views {

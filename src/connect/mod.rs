@@ -4,6 +4,7 @@ mod all_events;
 mod athena;
 mod bigquery;
 mod clickhouse;
+mod clickhouse_events;
 mod clickhouse_log;
 pub mod dialect;
 mod duckdb;
