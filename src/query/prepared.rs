@@ -131,7 +131,7 @@ impl Session {
 
 /// Plans a statement as its caller may run it.
 async fn plan(world: &World, rows: &Rows, caller: &Caller) -> Outcome<(SessionState, LogicalPlan)> {
-    let mut state = world.context.state();
+    let mut state = world.context().state();
     caller.introduce(&mut state)?;
     let plan = planned(&state, rows).await?;
     // What looks like reading can hide writing: WITH ... INSERT, SELECT INTO.
@@ -144,11 +144,11 @@ async fn plan(world: &World, rows: &Rows, caller: &Caller) -> Outcome<(SessionSt
 
 /// A question about catalogs that cannot be planned is replaced by the first that can.
 async fn planned(state: &SessionState, rows: &Rows) -> Outcome<LogicalPlan> {
-    if rows.otherwise.is_empty() {
-        return state.statement_to_plan(rows.parsed.clone()).await;
+    if let [only] = rows.syntax.trees() {
+        return state.statement_to_plan(only.clone()).await;
     }
     let mut first = None;
-    for parsed in std::iter::once(&rows.parsed).chain(&rows.otherwise) {
+    for parsed in rows.syntax.trees() {
         // Much of what cannot be done is found out only while optimizing.
         match state.statement_to_plan(parsed.clone()).await.and_then(|p| state.optimize(&p).map(|_| p)) {
             Ok(plan) => return Ok(plan),

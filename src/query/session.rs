@@ -188,7 +188,7 @@ impl Session {
         let (world, sql) = (self.world(), sql.to_string());
         let work = async move {
             use std::time::Instant;
-            let state = world.context.state();
+            let state = world.context().state();
             let at = Instant::now();
             let plan = state.create_logical_plan(&sql).await.unwrap();
             let logical = at.elapsed();
@@ -206,7 +206,7 @@ impl Session {
     }
 
     fn replace(&self, snapshot: Snapshot, ahead: HashMap<CellKey, object_store::ObjectMeta>) -> Result<Arc<World>> {
-        let config = self.world().context.copied_config();
+        let config = self.world().context().copied_config();
         let holdings = Holdings { snapshot: Arc::new(snapshot), ahead };
         let world = Arc::new(World::new(&self.ground, holdings, config)?);
         let mut newest = self.world.write().unwrap_or_else(PoisonError::into_inner);
@@ -292,10 +292,10 @@ async fn attempt_once(
         ParseFailure::Syntax(e) => e,
         ParseFailure::Count(what) => DataFusionError::Plan(what),
     })?;
-    let mut state = world.context.state();
+    let mut state = world.context().state();
     let plan = state.statement_to_plan(parsed).await?;
     if effect == Effect::Sets {
-        let frame = world.context.execute_logical_plan(plan).await?;
+        let frame = world.context().execute_logical_plan(plan).await?;
         return Ok(Answer::of(Arc::new(frame.schema().as_arrow().clone()), Vec::new()));
     }
     state.config_mut().set_extension(trace);

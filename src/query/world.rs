@@ -46,11 +46,27 @@ pub struct World {
     pub holdings: Arc<Holdings>,
     /// Names of tables, `all_events` and views.
     pub names: Vec<String>,
-    /// DataFusion's context.
-    pub context: SessionContext,
+    engine: Arc<dyn Engine>,
+}
+
+/// DataFusion's context behind a trait object. It holds plans and syntax trees, and the compiler takes seconds to prove
+/// that those may cross threads, anew in every async function of a trait that holds one. Here it does so once.
+trait Engine: Send + Sync {
+    fn context(&self) -> &SessionContext;
+}
+
+impl Engine for SessionContext {
+    fn context(&self) -> &SessionContext {
+        self
+    }
 }
 
 impl World {
+    /// DataFusion's context.
+    pub fn context(&self) -> &SessionContext {
+        self.engine.context()
+    }
+
     /// A world over holdings; options set earlier in the session come with `config`.
     pub fn new(ground: &Ground, holdings: Holdings, config: SessionConfig) -> Result<World> {
         let holdings = Arc::new(holdings);
@@ -94,6 +110,6 @@ impl World {
             };
             postgres.install(&context, origin).map_err(wrong)?;
         }
-        Ok(World { holdings, names: relations.table_names(), context })
+        Ok(World { holdings, names: relations.table_names(), engine: Arc::new(context) })
     }
 }

@@ -58,12 +58,23 @@ pub enum Request {
 pub struct Rows {
     /// Its text.
     pub text: String,
-    /// Its syntax.
-    pub(in crate::query) parsed: Parsed,
-    /// What stands in for it when it cannot be planned, in this order; only a question about catalogs has any.
-    pub(in crate::query) otherwise: Vec<Parsed>,
+    /// Its syntax first, then what stands in for it when it cannot be planned, in this order; only a question about
+    /// catalogs has any.
+    pub(in crate::query) syntax: Arc<dyn Syntax>,
     /// The word its completion is announced with.
     pub tag: &'static str,
+}
+
+/// Syntax trees behind a trait object, to spare the compiler proofs as [`World`](crate::query::world::World) does.
+pub(in crate::query) trait Syntax: std::fmt::Debug + Send + Sync {
+    /// The trees.
+    fn trees(&self) -> &[Parsed];
+}
+
+impl Syntax for Vec<Parsed> {
+    fn trees(&self) -> &[Parsed] {
+        self
+    }
 }
 
 type Outcome<T> = std::result::Result<T, DataFusionError>;
@@ -209,7 +220,11 @@ fn rows(text: &str, tokens: &[Token]) -> Outcome<Rows> {
         return Err(ours(read_only("a statement that writes")));
     }
     match effect(&parsed).map_err(ours)? {
-        Effect::Reads => Ok(Rows { text: text.to_string(), parsed, otherwise, tag }),
+        Effect::Reads => Ok(Rows {
+            text: text.to_string(),
+            syntax: Arc::new(std::iter::once(parsed).chain(otherwise).collect::<Vec<_>>()),
+            tag,
+        }),
         Effect::Sets | Effect::Copies => Err(ours(read_only("this statement"))),
     }
 }
@@ -268,8 +283,8 @@ impl Rows {
     /// The query with parameters cast to lists, as their client declared them: what compares with a list cannot be
     /// planned while its type is open. `lists` names the types of items, such as `text`.
     pub fn with_lists(&self, lists: &[(usize, &str)]) -> Rows {
-        let mut rows = self.clone();
-        if let Parsed::Statement(sql) = &mut rows.parsed {
+        let mut trees = self.syntax.trees().to_vec();
+        if let Some(Parsed::Statement(sql)) = trees.first_mut() {
             let _ = visit_expressions_mut(sql.as_mut(), |expr| {
                 let cast = match &*expr {
                     Expr::Value(ValueWithSpan { value: Value::Placeholder(name), .. }) => {
@@ -286,7 +301,7 @@ impl Rows {
                 ControlFlow::<()>::Continue(())
             });
         }
-        rows
+        Rows { syntax: Arc::new(trees), ..self.clone() }
     }
 }
 

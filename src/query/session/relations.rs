@@ -32,7 +32,7 @@ pub enum Sort {
 impl Session {
     /// The names of all functions, sorted.
     pub fn functions(&self) -> Vec<String> {
-        let state = self.world().context.state();
+        let state = self.world().context().state();
         let scalar = state.scalar_functions().keys();
         let names = scalar.chain(state.aggregate_functions().keys()).chain(state.window_functions().keys());
         names.cloned().collect::<std::collections::BTreeSet<_>>().into_iter().collect()
@@ -69,7 +69,7 @@ impl Session {
             return Ok(columns_of(&name, &world.holdings, self.definitions()));
         }
         let about = About { sql: "", file: None, tables: &world.names };
-        let context = world.context.clone();
+        let context = world.context().clone();
         let asked = name.clone();
         let table = self.workers.run(async move { context.table_provider(asked.as_str()).await }).await?;
         let table = table.map_err(|e| match e {
