@@ -441,7 +441,7 @@ mod tests {
             catalog_query(text, &tokens).map(|(p, _)| p.to_string())
         };
         let null = rewritten("SELECT (SELECT x.a FROM pg_type x WHERE x.oid = c.oid) FROM pg_class c").unwrap();
-        assert_eq!(null, "SELECT NULL FROM pg_catalog.pg_class AS c");
+        assert_eq!(null, "SELECT NULL AS \"?column?\" FROM pg_catalog.pg_class c");
         // The same over our rows must keep its meaning, whatever else is named beside it.
         for text in [
             "SELECT (SELECT max(x.a) FROM t x WHERE x.id = c.id), current_user FROM u c",
