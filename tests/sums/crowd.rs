@@ -13,8 +13,11 @@ const QUEUED: [&str; 3] = ["2026-03-02", "2026-03-03", "2026-03-04"];
 /// What stands where a value is unknown or was taken out. Null is the absence of the field.
 const BLANK: [&str; 3] = ["", "[REDACTED]", "null"];
 
+/// The fields that name a message, with their values, and its dispatches.
+type Message = (&'static [(&'static str, &'static str)], &'static [&'static str]);
+
 /// The messages: the fields that name each, and the dispatches that carry it.
-const MESSAGES: &[(&[(&str, &str)], &[&str])] = &[
+const MESSAGES: &[Message] = &[
     (&[("campaign_id", "c1"), ("campaign_name", "One"), ("message_variation_id", "v1")], &["d1", "d2"]),
     // Another variation in the same dispatches.
     (&[("campaign_id", "c1"), ("campaign_name", "One"), ("message_variation_id", "v2")], &["d1", "d2"]),
