@@ -4,12 +4,8 @@ use super::number::number;
 use super::{Across, Chart, Form};
 use crate::error::{Error, Result};
 use charts_rs::{AxisType, HorizontalBarChart, LineChart, Series, Symbol};
-use unicode_width::UnicodeWidthStr;
 
 const WIDTH: f32 = 900.0;
-/// What a character of a name takes at most in the usual sans-serif fonts at the chart's size, pixels: the chart is laid
-/// out before it is known which font the viewer has.
-const CHARACTER: f32 = 8.5;
 /// Height of a line chart, and what the frame of a bar chart takes.
 const HEIGHT: f32 = 420.0;
 const FRAME: f32 = 110.0;
@@ -25,20 +21,16 @@ pub fn svg(chart: &Chart) -> Result<String> {
     let values: Vec<Option<f32>> = chart.points.iter().map(|p| Some(p.value as f32)).collect();
     // Values are drawn in 32 bits; what is read beside them is exact.
     let labels: Vec<String> = match chart.form {
-        Form::Bars => chart.points.iter().map(|p| format!("{}  {}", p.label, number(p.value))).collect(),
+        Form::Bars => chart.points.iter().map(|p| roomy(format!("{}  {}", p.label, number(p.value)))).collect(),
         Form::Line => chart.points.iter().map(|p| p.label.clone()).collect(),
     };
     let title = format!("{up} by {across}");
     let mut series = Series::new_nullable(up.clone(), values);
     let drawn = match chart.form {
         Form::Bars => {
-            let widest = labels.iter().map(|l| l.width()).max().unwrap_or(0) as f32 * CHARACTER;
             // The library draws from the bottom up.
             series.data.reverse();
             let mut bars = HorizontalBarChart::new(vec![series], labels.into_iter().rev().collect());
-            if let Some(axis) = bars.y_axis_configs.first_mut() {
-                axis.width = Some(widest.min(WIDTH / 2.0));
-            }
             bars.margin.right += MARGIN;
             bars.width = WIDTH;
             bars.height = FRAME + BAR * chart.points.len() as f32;
@@ -63,4 +55,11 @@ pub fn svg(chart: &Chart) -> Result<String> {
         }
     };
     drawn.map_err(|e| Error::failed("cannot draw the chart").because(e))
+}
+
+/// A label with blanks at its end. The chart is laid out before it is known which font the viewer has: one that is wider
+/// by a quarter must not run into the bars.
+fn roomy(label: String) -> String {
+    let blanks = label.chars().count() / 4 + 2;
+    label + &"\u{a0}".repeat(blanks)
 }
