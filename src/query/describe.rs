@@ -148,7 +148,7 @@ pub async fn table(session: &Session, name: &str, width: Option<usize>) -> Resul
         if !tables.is_empty() {
             let rows: u64 = held.iter().map(|(_, h)| h.rows).sum();
             let _ = writeln!(text, "reads {} tables; {} of them have rows, {rows} together", tables.len(), held.len());
-            text.push_str(&freshness(&snapshot, &held));
+            text.push_str(&freshness_line(&snapshot, &held));
             text.push('\n');
         }
     } else if let Some(relation) = session.relations().into_iter().find(|r| r.name == name) {
@@ -184,19 +184,26 @@ fn facts(session: &Session, name: &str) -> String {
         Some((first, last)) => {
             let _ =
                 writeln!(text, "{} rows in {} days from {first} to {last}, {} bytes", held.rows, held.days, held.bytes);
-            text.push_str(&freshness(&snapshot, &[(name, held)]));
+            text.push_str(&freshness_line(&snapshot, &[(name, held)]));
         }
     }
     text
 }
 
 /// `newest event …, last written …`, or nothing for tables without rows.
-fn freshness(snapshot: &Snapshot, held: &[(&str, Held)]) -> String {
-    let newest = held.iter().filter_map(|(_, h)| h.newest).max().and_then(DateTime::from_timestamp_micros);
-    let written = held.iter().flat_map(|(t, _)| snapshot.cells_of(t)).map(|c| c.written_at).max();
-    let (Some(newest), Some(written)) = (newest, written) else { return String::new() };
+fn freshness_line(snapshot: &Snapshot, held: &[(&str, Held)]) -> String {
+    let tables = held.iter().map(|(table, _)| *table);
+    freshness(snapshot, tables)
+        .map_or(String::new(), |(newest, written)| format!("newest event {newest}, last written {written}\n"))
+}
+
+/// The newest event of some tables and when one of them was last written, in ISO; `None` without rows.
+pub fn freshness<'t>(snapshot: &Snapshot, tables: impl Iterator<Item = &'t str>) -> Option<(String, String)> {
+    let cells: Vec<&CellState> = tables.flat_map(|table| snapshot.cells_of(table)).collect();
+    let newest = cells.iter().filter_map(|c| c.max_time).max().and_then(DateTime::from_timestamp_micros)?;
+    let written = cells.iter().map(|c| c.written_at).max()?;
     let iso = |t: DateTime<chrono::Utc>| t.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
-    format!("newest event {}, last written {}\n", iso(newest), iso(written))
+    Some((iso(newest), iso(written)))
 }
 
 /// The tables a view reads, itself or through other views.

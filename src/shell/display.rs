@@ -3,8 +3,7 @@
 use super::outside::{Programs, page};
 use crate::error::{Error, Result};
 use crate::query::print::{OutputFormat, expanded, write};
-use crate::query::{Answer, Session, Watch};
-use chrono::{DateTime, SecondsFormat, Utc};
+use crate::query::{Answer, Session, Watch, describe};
 use std::fs::File;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -139,12 +138,8 @@ fn unwritable(path: &Path, error: std::io::Error) -> Error {
 /// `events up to 2026-03-05T23:59:58Z, loaded 2026-03-06T02:00:11Z`
 fn freshness(session: &Session, watch: &Watch) -> Option<String> {
     let tables = watch.tables();
-    let snapshot = session.snapshot();
-    let cells = || snapshot.cells.values().filter(|c| tables.contains(&c.key.table));
-    let newest = cells().filter_map(|c| c.max_time).max().and_then(DateTime::from_timestamp_micros)?;
-    let written = cells().map(|c| c.written_at).max()?;
-    let iso = |t: DateTime<Utc>| t.to_rfc3339_opts(SecondsFormat::Secs, true);
-    Some(format!("events up to {}, loaded {}", iso(newest), iso(written)))
+    let (newest, written) = describe::freshness(&session.snapshot(), tables.iter().map(String::as_str))?;
+    Some(format!("events up to {newest}, loaded {written}"))
 }
 
 /// Columns and lines of the terminal.

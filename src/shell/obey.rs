@@ -8,7 +8,7 @@ use super::progress;
 use super::script::{Part, parts};
 use crate::error::{Error, Kind, Result};
 use crate::query::chart::{Chart, Form};
-use crate::query::{OutputFormat, Watch, describe, split_statements};
+use crate::query::{Answer, OutputFormat, Statement, Watch, describe, split_statements};
 use std::future::Future;
 use std::io::Write;
 use std::pin::Pin;
@@ -49,24 +49,34 @@ impl Shell<'_> {
             }
             let watch = Watch::default();
             let start = Instant::now();
-            let work = self.session.run_watched(&statement, script.map(|(name, _)| name), &watch);
-            let answer = tokio::select! {
-                answer = progress::shown(&watch, work) => answer?,
-                _ = tokio::signal::ctrl_c() => return Err(stopped()),
-            };
+            let answer = self.ask(&statement, script.map(|(name, _)| name), &watch).await?;
             let took = start.elapsed();
             self.display.show(&answer, &self.programs)?;
             self.display.freshness(self.session, &watch);
             if self.timing {
                 println!("{:.3} s", took.as_secs_f64());
             }
-            let answer = Arc::new(answer);
-            self.session.remember(answer.clone());
-            if !answer.schema.fields().is_empty() {
-                self.last = Some(answer);
-            }
+            self.keep(answer);
         }
         Ok(())
+    }
+
+    /// Runs one statement, showing how far it is, until it is done or Ctrl-C is pressed.
+    async fn ask(&self, statement: &Statement, script: Option<&str>, watch: &Watch) -> Result<Answer> {
+        let work = self.session.run_watched(statement, script, watch);
+        tokio::select! {
+            answer = progress::shown(watch, work) => answer,
+            _ = tokio::signal::ctrl_c() => Err(Error::new(Kind::Interrupted, "stopped")),
+        }
+    }
+
+    /// Keeps a result for `FROM _` and `\plot`.
+    fn keep(&mut self, answer: Answer) {
+        let answer = Arc::new(answer);
+        self.session.remember(answer.clone());
+        if !answer.schema.fields().is_empty() {
+            self.last = Some(answer);
+        }
     }
 
     /// Does what a command says. `depth` counts files that run files.
@@ -221,15 +231,10 @@ impl Shell<'_> {
             })?;
             Chart::of(last, form)?
         } else {
-            let watch = Watch::default();
-            let answer = tokio::select! {
-                answer = progress::shown(&watch, self.session.run(sql)) => answer?,
-                _ = tokio::signal::ctrl_c() => return Err(stopped()),
-            };
+            let statement = Statement { text: sql.to_string(), line: 1 };
+            let answer = self.ask(&statement, None, &Watch::default()).await?;
             let chart = Chart::of(&answer, form)?;
-            let answer = Arc::new(answer);
-            self.session.remember(answer.clone());
-            self.last = Some(answer);
+            self.keep(answer);
             chart
         };
         self.display.text(&chart.drawn(width().unwrap_or(80)))
@@ -244,10 +249,6 @@ impl Shell<'_> {
         let text: String = lines.history(count).await.into_iter().map(|line| line + "\n").collect();
         self.display.text(&text)
     }
-}
-
-fn stopped() -> Error {
-    Error::new(Kind::Interrupted, "stopped")
 }
 
 fn help() {
