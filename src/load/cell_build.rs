@@ -9,6 +9,7 @@ use super::gather::Gathered;
 use super::plan::PlannedFile;
 use super::publish::{Published, check, publish, state_of};
 use super::settle::{ids_to_drop, is_committed};
+use crate::currents::Format;
 use crate::error::{Error, Kind, Result};
 use crate::table::{Fit, NewColumn, TableSchema};
 use crate::warehouse::encode::{CellWriter, EncodedCell};
@@ -17,7 +18,7 @@ use crate::warehouse::id::{IdSet, id_key};
 use crate::warehouse::order::Selected;
 use crate::warehouse::stored_cell::ids_of;
 use crate::warehouse::{CellKey, CellState, Fate, StoredCell, rejects};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// Tries to publish against other writers before giving up.
@@ -33,6 +34,8 @@ pub struct TableInWork {
     pub neighbours: Neighbours,
     /// How decoded schemas fit the table as it is now.
     pub fits: Vec<Arc<Fit>>,
+    /// Cells that hold an id which a cell of a lower key, seen in another writer's version, keeps.
+    pub unsettled: BTreeSet<CellKey>,
 }
 
 /// What to build.
@@ -72,6 +75,8 @@ pub struct BuiltCell {
     pub misfits: BTreeMap<String, u64>,
     /// Its ids.
     pub ids: IdSet,
+    /// Rows that left the stored cell, by source file.
+    pub left_out: HashMap<String, u64>,
 }
 
 enum Outcome {
@@ -128,16 +133,21 @@ async fn attempt(ctx: &Context, table: &mut TableInWork, job: &CellJob) -> Resul
             None => true,
         });
     }
+    // The ledger counts a file's rows over all tables. Where it may be in several, the cell's footer has to say that it
+    // brought nothing here, or a pass that thinks otherwise could take rows of its own for committed.
+    let in_several = to_read.iter().any(|file| file.source.format == Format::Json);
     if !gathered.read(ctx, table, &job.key, to_read).await? {
         return Ok(Outcome::SchemaGrew);
     }
+    gathered.must_be_listed = in_several && gathered.parts.iter().any(|part| !part.held && part.file.read > 0);
     let admitted = gathered.admit(table, &job.key).await?;
     for (path, records) in &gathered.rejects {
         rejects::write(&ctx.store, path, records).await?;
     }
 
     let aligned = base.as_ref().is_none_or(|b| table.schema.same_as(b.schema()));
-    if base.is_some() && aligned && gathered.mix.admitted() == 0 && dropped.is_empty() && !ctx.rebuild {
+    let nothing_new = gathered.mix.admitted() == 0 && dropped.is_empty() && !gathered.must_be_listed;
+    if base.is_some() && aligned && nothing_new && !ctx.rebuild {
         let state = base.as_ref().map(|b| state_of(ctx, table, job, b));
         return Ok(Outcome::Done(Box::new(gathered.into_cell(state, 0))));
     }
@@ -164,11 +174,10 @@ fn encode(
     // A small cell is sorted as a whole; to a large one the old rows are appended in the order they have.
     let small = gathered.writer.is_none() && gathered.base_bytes <= ctx.settings.chunk_bytes();
     let mut out = gathered.writer.take().unwrap_or_else(|| CellWriter::new(table.schema.clone(), job.key.queue_date));
-    let mut left_out: HashMap<String, u64> = HashMap::new();
     let mut last_chunk = Vec::new();
     if let Some(base) = base {
         for batch in base.batches()? {
-            let kept = gathered.mix.keep_of_base(batch?, ctx.rebuild, dropped, &mut left_out);
+            let kept = gathered.mix.keep_of_base(batch?, ctx.rebuild, dropped, &mut gathered.left_out);
             if small {
                 last_chunk.push(kept);
             } else {
@@ -181,10 +190,12 @@ fn encode(
     let mut slots = job.slots;
     if let Some(base) = base {
         slots = base.footer.slots;
-        // When every row has to leave, an empty cell takes the place of the one that would count them twice.
+    }
+    // When every row has to leave, an empty cell takes the place of the one that would count them twice.
+    if base.is_some() || gathered.must_be_listed {
         out.even_when_empty()?;
     }
-    let files = file_list(base, &gathered.parts, &left_out);
+    let files = file_list(base, &gathered.parts, &gathered.left_out);
     let expected = files.iter().map(|f| f.new).sum::<u64>();
     let Some(encoded) = out.finish(&files, slots)? else { return Ok(None) };
     check(&job.key, &encoded, expected)?;
@@ -200,6 +211,7 @@ fn gone(job: &CellJob) -> Result<Outcome> {
             parts: Vec::new(),
             misfits: BTreeMap::new(),
             ids: IdSet::default(),
+            left_out: HashMap::new(),
         })));
     }
     Err(Error::failed(format!("{} is in the log and not in the store", job.key.path())).hint(

@@ -18,7 +18,7 @@ use crate::warehouse::order::Selected;
 use crate::warehouse::rejects::{self, RejectedRecord};
 use crate::warehouse::{CellKey, CellState, Fate};
 use futures::StreamExt;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Decoded rows are about this many times the bytes of their file.
 const SWELLS: usize = 4;
@@ -35,6 +35,10 @@ pub struct Gathered {
     pub writer: Option<CellWriter>,
     /// Bytes the stored cell's rows may take in memory.
     pub base_bytes: usize,
+    /// Rows that left the stored cell, by source file.
+    pub left_out: HashMap<String, u64>,
+    /// Whether the cell has to list the files even when they bring it nothing.
+    pub must_be_listed: bool,
     pile: Pile,
     misfits: BTreeMap<String, u64>,
 }
@@ -48,6 +52,8 @@ impl Gathered {
             rejects: BTreeMap::new(),
             writer: None,
             base_bytes: stored as usize * 2 * SWELLS,
+            left_out: HashMap::new(),
+            must_be_listed: false,
             pile: Pile::default(),
             misfits: BTreeMap::new(),
         }
@@ -198,7 +204,14 @@ impl Gathered {
 
     /// The outcome: the cell as it is in the store now, and the bytes written.
     pub fn into_cell(self, state: Option<CellState>, written: u64) -> BuiltCell {
-        BuiltCell { state, written, parts: self.parts, misfits: self.misfits, ids: self.mix.into_ids() }
+        BuiltCell {
+            state,
+            written,
+            parts: self.parts,
+            misfits: self.misfits,
+            ids: self.mix.into_ids(),
+            left_out: self.left_out,
+        }
     }
 }
 

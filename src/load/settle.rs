@@ -22,7 +22,8 @@ pub fn is_committed(ctx: &Context, key: &CellKey, footer: &CellFooter) -> bool {
 ///
 /// A row is committed when its cell's version is, or when the ledger says that its file is loaded. Rows of `cell` that
 /// are committed stay. Of the others those leave that a neighbour holds committed, or that a neighbour of a lower key
-/// holds at all.
+/// holds at all. A neighbour of a higher key that holds one uncommitted is noted: it gives the id up when it is visited
+/// next, and this pass must do that when it has built that cell already, or it would commit both.
 pub async fn ids_to_drop(ctx: &Context, table: &mut TableInWork, key: &CellKey, cell: &StoredCell) -> Result<IdSet> {
     let mut suspects = IdSet::default();
     for batch in cell.lineage()? {
@@ -51,6 +52,8 @@ pub async fn ids_to_drop(ctx: &Context, table: &mut TableInWork, key: &CellKey, 
                 } else if near < *key {
                     by_key_alone = true;
                     dropped.insert(id);
+                } else {
+                    table.unsettled.insert(near.clone());
                 }
             }
         }
@@ -63,12 +66,14 @@ pub async fn ids_to_drop(ctx: &Context, table: &mut TableInWork, key: &CellKey, 
     Ok(dropped)
 }
 
-/// Whether the ledger has the version of a file that the footer of a cell names.
+/// Whether the ledger has the version of a file that the footer of a cell names, and has it with rows.
+///
+/// Without rows, all it brought were duplicates to the pass that committed it; another pass that did not see their
+/// originals may have stored them, and those rows are its own, committed by nobody.
 fn is_loaded(ctx: &Context, footer: &CellFooter, file: &str) -> bool {
-    ctx.snapshot
-        .files
-        .get(file)
-        .is_some_and(|known| known.fate == Fate::Loaded && footer.holds(file, known.e_tag.as_deref(), known.size))
+    ctx.snapshot.files.get(file).is_some_and(|known| {
+        known.fate == Fate::Loaded && known.new > 0 && footer.holds(file, known.e_tag.as_deref(), known.size)
+    })
 }
 
 fn rows(batch: &RecordBatch) -> impl Iterator<Item = (u128, &str)> {

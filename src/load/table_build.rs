@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::table::NewColumn;
 use crate::warehouse::{CellKey, CellState, SchemaChange, StoredCell};
 use chrono::NaiveDate;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// What became of a table.
 #[derive(Default)]
@@ -65,10 +65,15 @@ async fn work(
         joined: Vec::new(),
         neighbours: Neighbours::new(ctx.store.clone(), window, stored.keys(), ctx.settings.ids_held()),
         fits: Vec::new(),
+        unsettled: BTreeSet::new(),
     };
     let result = build_days(ctx, &mut table, name, &days, &stored, outcome).await;
     let result = match result {
         Ok(()) => adopt_cells(ctx, &mut table, &days, &stored, outcome).await,
+        failed => failed,
+    };
+    let result = match result {
+        Ok(()) => settle(ctx, &mut table, outcome).await,
         failed => failed,
     };
     let result = match result {
@@ -119,7 +124,12 @@ fn take(
     built: BuiltCell,
     realigned: bool,
 ) {
-    outcome.parts.extend(built.parts);
+    let (held, read): (Vec<_>, Vec<_>) = built.parts.into_iter().partition(|part| part.held);
+    outcome.parts.extend(held);
+    if !ctx.rebuild {
+        take_back(&mut outcome.parts, built.left_out);
+    }
+    outcome.parts.extend(read);
     for (column, count) in built.misfits {
         *outcome.misfits.entry(column).or_default() += count;
     }
@@ -135,6 +145,20 @@ fn take(
         }
         if !realigned {
             table.neighbours.built(key, built.ids);
+        }
+    }
+}
+
+/// Rows that left a cell after they were counted are no new ones of their files.
+fn take_back(parts: &mut [FilePart], mut left_out: HashMap<String, u64>) {
+    if left_out.is_empty() {
+        return;
+    }
+    for part in parts {
+        if let Some(gone) = left_out.remove(&part.file.key) {
+            let less = part.file.new.min(gone);
+            part.file.new -= less;
+            part.file.duplicates += less;
         }
     }
 }
@@ -190,6 +214,17 @@ async fn adopt_cells(
         let job = CellJob { key: key.clone(), slots: 1, files: Vec::new() };
         let built = build_cell(ctx, table, &job).await?;
         take(ctx, table, outcome, key, built, false);
+    }
+    Ok(())
+}
+
+/// Visits cells again that were built before this pass learned that a cell of a lower key keeps one of their ids.
+async fn settle(ctx: &Context, table: &mut TableInWork, outcome: &mut TableOutcome) -> Result<()> {
+    // A visit may find more, of higher keys only.
+    while let Some(key) = table.unsettled.pop_first() {
+        let job = CellJob { key, slots: 1, files: Vec::new() };
+        let built = build_cell(ctx, table, &job).await?;
+        take(ctx, table, outcome, &job.key, built, false);
     }
     Ok(())
 }
