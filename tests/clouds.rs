@@ -4,9 +4,8 @@
 mod fixtures;
 mod support;
 
-use fixtures::{Run, command, finish};
+use fixtures::{Run, command, finish, python};
 use serde_json::Value;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 use support::clouds::{CURRENTS, Place, Spot, WAREHOUSE, environment};
@@ -132,14 +131,6 @@ for table in tables:
 print(json.dumps(found))
 "#;
 
-/// The interpreter that has both.
-fn python() -> PathBuf {
-    let target = Path::new(fixtures::EDDYLINE).parent().and_then(Path::parent).unwrap();
-    let python = target.join("test-venv-s3/bin/python");
-    assert!(python.exists(), "DuckDB with httpfs and Polars are missing: {} is made by `tests/run`", python.display());
-    python
-}
-
 #[test]
 fn duckdb_and_polars_count_a_warehouse_in_s3_by_glob() {
     let (source, warehouse) = (uploaded(Place::S3), Place::S3.spot(WAREHOUSE));
@@ -148,7 +139,7 @@ fn duckdb_and_polars_count_a_warehouse_in_s3_by_glob() {
     let ids: Vec<(&String, u64)> = truth.iter().map(|(name, t)| (name, t["distinct_ids"].as_u64().unwrap())).collect();
     let tables: Vec<_> = ids.into_iter().filter(|(_, ids)| *ids > 0).collect();
     assert!(tables.len() > 5, "{tables:?}");
-    let mut readers = Command::new(python());
+    let mut readers = Command::new(python("test-venv-s3"));
     readers.arg("-c").arg(READERS).arg(&warehouse.address).args(tables.iter().map(|(name, _)| name));
     let output = readers.envs(environment()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

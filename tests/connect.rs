@@ -5,7 +5,7 @@
 
 mod fixtures;
 
-use fixtures::{Run, arg, command, eddyline, finish, hour_folder, write};
+use fixtures::{Run, arg, command, eddyline, finish, hour_folder, python, write};
 use insta::assert_snapshot;
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -110,17 +110,9 @@ impl Made {
 /// What `compare.py` found.
 fn compared(tool: &str, script: &Path, expected: &Path) -> Value {
     let compare = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/connect/compare.py");
-    let output = Command::new(python()).arg(compare).arg(tool).arg(script).arg(expected).output().unwrap();
+    let output = Command::new(python("test-venv")).arg(compare).arg(tool).arg(script).arg(expected).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
-}
-
-/// The interpreter that has the tools.
-fn python() -> PathBuf {
-    let target = Path::new(fixtures::EDDYLINE).parent().and_then(Path::parent).unwrap();
-    let python = target.join("test-venv/bin/python");
-    assert!(python.exists(), "{} is made by `tests/run`, which is how the tests are run", python.display());
-    python
 }
 
 #[track_caller]

@@ -71,10 +71,7 @@ fn recipes() -> Vec<(String, String)> {
 
 /// Runs a Python script of the tests' environment on `input` and returns the JSON it prints.
 fn python(script: &str, args: &[&str], input: &str) -> Value {
-    let target = Path::new(EDDYLINE).parent().and_then(Path::parent).unwrap();
-    let python = target.join("test-venv/bin/python");
-    assert!(python.exists(), "{} is missing: `tests/run` makes it", python.display());
-    let mut child = Command::new(python)
+    let mut child = Command::new(fixtures::python("test-venv"))
         .args(["-B", "-c", script])
         .args(args)
         .stdin(Stdio::piped())

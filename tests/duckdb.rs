@@ -5,7 +5,7 @@
 mod fixtures;
 
 use fixtures::encoder::{V, file, some};
-use fixtures::{arg, command, eddyline, end_of, entries, hour_folder, start, write};
+use fixtures::{arg, command, eddyline, end_of, entries, hour_folder, python, start, write};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
@@ -53,23 +53,9 @@ while not last:
 print(json.dumps({"reads": reads, "failures": failures, "seen": seen, "wrong": wrong}))
 "#;
 
-/// The interpreter that has DuckDB.
-fn python() -> PathBuf {
-    // The target folder: the program under test lies in <target>/<profile>/.
-    let target = Path::new(fixtures::EDDYLINE).parent().and_then(Path::parent).unwrap();
-    let python = target.join("test-venv/bin/python");
-    assert!(
-        python.exists(),
-        "DuckDB is missing: {} is made by `tests/run`, which is how the tests are run (any arguments of `cargo test` go \
-         behind it)",
-        python.display()
-    );
-    python
-}
-
 /// The rows of each query.
 fn duckdb(queries: &[String]) -> Vec<Vec<Vec<Option<String>>>> {
-    let output = Command::new(python()).arg("-c").arg(QUERIES).args(queries).output().unwrap();
+    let output = Command::new(python("test-venv")).arg("-c").arg(QUERIES).args(queries).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
 }
@@ -80,7 +66,7 @@ fn glob(warehouse: &Path, table: &str) -> String {
 
 #[test]
 fn a_glob_counts_what_was_generated() {
-    python();
+    python("test-venv");
     let dir = tempfile::tempdir().unwrap();
     eddyline(dir.path(), &["generate", "--out", ".", "--events", "100000", "--duplicates", "0.01", "--days", "7"])
         .ends(0);
@@ -143,7 +129,7 @@ fn a_glob_counts_what_was_generated() {
 
 #[test]
 fn values_arrive_as_they_were_sent() {
-    python();
+    python("test-venv");
     let dir = tempfile::tempdir().unwrap();
     let schema = r#"{"type":"record","name":"Purchase","namespace":"dataexport.S3.inner.users.behaviors","fields":[
         {"name":"id","type":"string"},{"name":"time","type":"int"},{"name":"price","type":["null","float"]},
@@ -219,7 +205,7 @@ fn values_arrive_as_they_were_sent() {
 /// P2: whoever globs while cells are replaced never counts a row twice and never misses a committed one.
 #[test]
 fn a_glob_is_right_while_a_load_replaces_cells() {
-    python();
+    python("test-venv");
     let dir = tempfile::tempdir().unwrap();
     let generate = [
         "generate",
@@ -253,7 +239,7 @@ fn a_glob_is_right_while_a_load_replaces_cells() {
         status["rows"].as_u64().unwrap()
     };
     portion(0);
-    let mut watch = Command::new(python());
+    let mut watch = Command::new(python("test-venv"));
     let glob = at("w").join("tables/*/queue_date=*/*.parquet");
     watch.arg("-c").arg(WATCH).arg(glob).arg(at("committed")).arg(at("stop")).stdin(Stdio::null());
     let watch = start(watch);

@@ -2,7 +2,7 @@
 
 mod fixtures;
 
-use fixtures::eddyline;
+use fixtures::{eddyline, python};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -45,11 +45,8 @@ fn the_printed_duckdb_statement_runs_as_it_stands() {
     let dir = tempfile::tempdir().unwrap();
     let run = eddyline(dir.path(), &["quickstart", "--events", "20000"]).ends(0);
     let statement = run.stdout.split("duckdb -c \"").nth(1).unwrap().split("\"\n").next().unwrap();
-    let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".into());
-    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join(target).join("test-venv/bin/python");
     let code = "import duckdb, sys; print(sum(n for _, n in duckdb.sql(sys.argv[1]).fetchall()))";
-    let theirs = Command::new(&python).args(["-c", code, statement]).output();
-    let theirs = theirs.unwrap_or_else(|e| panic!("{}: {e}; run the tests with tests/run", python.display()));
+    let theirs = Command::new(python("test-venv")).args(["-c", code, statement]).output().unwrap();
     assert!(theirs.status.success(), "{}", String::from_utf8_lossy(&theirs.stderr));
     let ours = eddyline(
         dir.path(),

@@ -3,7 +3,7 @@
 
 mod fixtures;
 
-use fixtures::{Run, arg, command, eddyline, end_of, start};
+use fixtures::{Run, arg, command, eddyline, end_of, python, start};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -39,18 +39,11 @@ def failure(work):
 const ENDLESS: &str = "SELECT count(*) FROM generate_series(1, 1000000) a, generate_series(1, 1000000) b \
                        WHERE (a.value * b.value) % 7 = 3";
 
-fn python() -> PathBuf {
-    let target = Path::new(fixtures::EDDYLINE).parent().and_then(Path::parent).unwrap();
-    let python = target.join("test-venv/bin/python");
-    assert!(python.exists(), "psycopg and psql are missing: {} is made by `tests/run`", python.display());
-    python
-}
-
 /// The folder of a package of the test environment.
 fn package(name: &str) -> PathBuf {
     let script = "import importlib.util as u, sys; print(u.find_spec(sys.argv[1]).submodule_search_locations[0])";
     let run = end_of(start({
-        let mut command = Command::new(python());
+        let mut command = Command::new(python("test-venv"));
         command.args(["-c", script, name]);
         command
     }));
@@ -103,7 +96,7 @@ impl Server {
     }
 
     fn script(&self, script: &str) -> Run {
-        let mut command = Command::new(python());
+        let mut command = Command::new(python("test-venv"));
         command.arg("-c").arg(format!("{CLIENT}\n{script}")).env("PORT", self.port.to_string());
         end_of(start(command))
     }
@@ -646,7 +639,7 @@ told = failure(lambda: connect().execute(os.environ["ENDLESS"]))
 say(told)
 "#;
         let port = server.port;
-        let mut command = Command::new(python());
+        let mut command = Command::new(python("test-venv"));
         command.arg("-c").arg(format!("{CLIENT}\n{script}")).env("PORT", port.to_string()).env("ENDLESS", ENDLESS);
         let client = start(command);
         std::thread::sleep(Duration::from_secs(2));

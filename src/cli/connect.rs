@@ -4,16 +4,17 @@ use super::options::{Waiting, WarehouseArgs};
 use super::print;
 use super::sql::EngineArgs;
 use crate::config::Config;
-use crate::connect::{self, Place, Tool, Warehouse};
+use crate::connect::{self, Place, TOOLS, Tool, Warehouse};
 use crate::error::{Error, Result};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use std::path::PathBuf;
 
 /// `eddyline connect`
 #[derive(clap::Args)]
 pub struct Args {
     /// The tool
-    #[arg(value_enum)]
-    tool: ToolArg,
+    #[arg(value_parser = tools())]
+    tool: Tool,
     #[command(flatten)]
     place: WarehouseArgs,
     /// Only this table; may be given several times
@@ -29,43 +30,10 @@ pub struct Args {
     output: Option<PathBuf>,
 }
 
-#[derive(clap::ValueEnum, Clone, Copy)]
-#[value(rename_all = "lower")]
-enum ToolArg {
-    /// SQL for DuckDB
-    DuckDb,
-    /// A Python module with Polars' lazy frames
-    Polars,
-    /// A Python module with pandas' data frames
-    Pandas,
-    /// A Python script for Spark
-    Spark,
-    /// SQL for Amazon Athena
-    Athena,
-    /// SQL for Trino with a Hive catalog
-    Trino,
-    /// SQL for BigQuery
-    BigQuery,
-    /// SQL for Snowflake
-    Snowflake,
-    /// SQL for ClickHouse and chDB
-    ClickHouse,
-}
-
-impl ToolArg {
-    fn tool(self) -> Tool {
-        match self {
-            ToolArg::DuckDb => Tool::DuckDb,
-            ToolArg::Polars => Tool::Polars,
-            ToolArg::Pandas => Tool::Pandas,
-            ToolArg::Spark => Tool::Spark,
-            ToolArg::Athena => Tool::Athena,
-            ToolArg::Trino => Tool::Trino,
-            ToolArg::BigQuery => Tool::BigQuery,
-            ToolArg::Snowflake => Tool::Snowflake,
-            ToolArg::ClickHouse => Tool::ClickHouse,
-        }
-    }
+/// Takes the names of tools.
+fn tools() -> impl TypedValueParser<Value = Tool> {
+    let names = TOOLS.map(|(name, prints, _)| PossibleValue::new(name).help(prints));
+    PossibleValuesParser::new(names).try_map(|name| Tool::parse(&name).ok_or("no such tool"))
 }
 
 /// Prints what to paste.
@@ -76,7 +44,7 @@ pub async fn run(args: Args, config: &Config) -> Result<()> {
     let options = args.place.stores.options(address, config, Waiting::Person)?;
     let place = Place::of(address, &options)?;
     let warehouse = Warehouse::of(&session, place, &args.tables).await?;
-    let text = connect::text(args.tool.tool(), &warehouse)?;
+    let text = connect::text(args.tool, &warehouse)?;
     match &args.output {
         Some(path) => {
             std::fs::write(path, text).map_err(|e| Error::usage(format!("cannot write {}", path.display())).because(e))

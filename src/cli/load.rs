@@ -1,6 +1,7 @@
 //! `eddyline plan` and `eddyline load`: one pass, or pass after pass.
 
 use super::options::PassArgs;
+use super::signals::Signals;
 use super::telling::{Operator, TellArgs};
 use super::{print, say};
 use crate::config::{self, Config};
@@ -191,16 +192,10 @@ fn request(args: &PassArgs, config: &Config) -> Result<Request> {
 
 /// Turns SIGINT and SIGTERM into a request to stop; a second one ends the process at once.
 fn listen(stop: Arc<Stop>) -> Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let wrong = |e| Error::failed("cannot listen for signals").because(e);
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(wrong)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(wrong)?;
+    let mut signals = Signals::listen()?;
     tokio::spawn(async move {
         loop {
-            let kind = tokio::select! {
-                _ = interrupt.recv() => Kind::Interrupted,
-                _ = terminate.recv() => Kind::Terminated,
-            };
+            let kind = signals.next().await;
             if stop.requested().is_some() {
                 std::process::exit(kind.exit_code().into());
             }

@@ -8,6 +8,7 @@ mod options;
 mod quickstart;
 mod say;
 mod serve;
+mod signals;
 mod sql;
 mod state;
 mod telling;

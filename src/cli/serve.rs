@@ -1,6 +1,7 @@
 //! `eddyline serve`.
 
 use super::options::WarehouseArgs;
+use super::signals::Signals;
 use super::sql::EngineArgs;
 use super::{print, say};
 use crate::config::{self, Config};
@@ -70,11 +71,15 @@ pub async fn run(args: Args, config: &Config) -> Result<()> {
     };
     let (store, definitions) = (args.place.open(config, false)?, args.place.definitions(config)?);
     // Listens for signals before anyone can be told the address.
-    let end = signalled()?;
+    let mut signals = Signals::listen()?;
     let session = Session::open(store, definitions, engine).await?;
     let listener = Listener::bind(&addresses, session, options).await?;
     print(&format!("{}\n", told(listener.address()?)))?;
-    let served = listener.serve(end).await?;
+    let served = listener
+        .serve(async {
+            signals.next().await;
+        })
+        .await?;
     say::note(&format!("stopped; clients that were still connected: {}", served.connected));
     Ok(())
 }
@@ -115,18 +120,4 @@ fn tls(certificate: Option<&Path>, key: Option<&Path>) -> Result<Option<Tls>> {
         (None, None) => Ok(None),
         _ => Err(Error::usage("TLS needs both --tls-cert and --tls-key")),
     }
-}
-
-/// Done when a signal asks for the end.
-fn signalled() -> Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let wrong = |e| Error::failed("cannot listen for signals").because(e);
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(wrong)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(wrong)?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
 }

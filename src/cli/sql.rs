@@ -84,11 +84,11 @@ impl EngineArgs {
 
 /// Runs statements, or the shell.
 pub async fn run(args: Args, config: &Config) -> Result<()> {
-    let mut session = args.engine.session(&args.place, config).await?;
+    let session = args.engine.session(&args.place, config).await?;
     let terminal = std::io::stdin().is_terminal();
     if args.commands.is_empty() && args.file.is_none() && terminal {
         let history = config::home().map(|h| h.join(".eddyline_history"));
-        return shell::repl(&mut session, history, Programs { editor: config::editor(), pager: config::pager() }).await;
+        return shell::repl(&session, history, Programs { editor: config::editor(), pager: config::pager() }).await;
     }
     let mut scripts: Vec<(String, String)> = args.commands.iter().map(|c| ("-c".to_string(), c.clone())).collect();
     match &args.file {

@@ -43,9 +43,7 @@ pub fn script(warehouse: &Warehouse) -> Result<String> {
             dialect: Dialect::Trino,
             system: false,
             schema: Some("eddyline"),
-            create: &|script, name, sql| {
-                script.statement(&format!("CREATE OR REPLACE VIEW eddyline.{} AS\n{sql}", QUERIES.name(name)))
-            },
+            create: &|script, name, sql| script.statement(&QUERIES.view("eddyline.", name, sql)),
         }
         .write(&mut script, warehouse);
     }

@@ -40,9 +40,7 @@ pub fn script(warehouse: &Warehouse) -> Result<String> {
             dialect: Dialect::BigQuery,
             system: false,
             schema: Some("eddyline"),
-            create: &|script, name, sql| {
-                script.statement(&format!("CREATE OR REPLACE VIEW eddyline.{} AS\n{sql}", ENGINE.name(name)))
-            },
+            create: &|script, name, sql| script.statement(&ENGINE.view("eddyline.", name, sql)),
         }
         .write(&mut script, warehouse);
     }
@@ -53,7 +51,7 @@ fn create(place: &Place, table: &Table) -> String {
     // In full everywhere: a view does not remember the dataset it was made in.
     let name = format!("eddyline.{}", ENGINE.name(&table.name));
     if !table.filled {
-        return format!("CREATE OR REPLACE VIEW {name} AS\n{}", ENGINE.nothing(&table.columns));
+        return ENGINE.view("eddyline.", &table.name, &ENGINE.nothing(&table.columns));
     }
     let folder = place.url(&table.folder());
     format!(

@@ -41,8 +41,7 @@ pub fn script(warehouse: &Warehouse) -> Result<String> {
     script.statement("USE eddyline");
     for table in &warehouse.tables {
         script.about(&table.meaning);
-        let name = ENGINE.name(&table.name);
-        script.statement(&format!("CREATE OR REPLACE VIEW {name} AS\n{}", select(&warehouse.place, table)));
+        script.statement(&ENGINE.view("", &table.name, &select(&warehouse.place, table)));
     }
     if warehouse.whole {
         let all = clickhouse_events::every_event(warehouse);
@@ -52,9 +51,7 @@ pub fn script(warehouse: &Warehouse) -> Result<String> {
             dialect: Dialect::ClickHouse,
             system: true,
             schema: None,
-            create: &|script, name, sql| {
-                script.statement(&format!("CREATE OR REPLACE VIEW {} AS\n{sql}", ENGINE.name(name)))
-            },
+            create: &|script, name, sql| script.statement(&ENGINE.view("", name, sql)),
         }
         .write(&mut script, warehouse);
     }

@@ -26,8 +26,7 @@ pub fn script(warehouse: &Warehouse) -> Result<String> {
     access(&mut script, &warehouse.place);
     for table in &warehouse.tables {
         script.about(&table.meaning);
-        let name = ENGINE.name(&table.name);
-        script.statement(&format!("CREATE OR REPLACE VIEW {name} AS\n{}", select(warehouse, table)));
+        script.statement(&ENGINE.view("", &table.name, &select(warehouse, table)));
     }
     if warehouse.whole {
         let all = all_events::select(ENGINE, "", warehouse.tables.iter());
@@ -37,9 +36,7 @@ pub fn script(warehouse: &Warehouse) -> Result<String> {
             dialect: Dialect::DuckDb,
             system: true,
             schema: None,
-            create: &|script, name, sql| {
-                script.statement(&format!("CREATE OR REPLACE VIEW {} AS\n{sql}", ENGINE.name(name)))
-            },
+            create: &|script, name, sql| script.statement(&ENGINE.view("", name, sql)),
         }
         .write(&mut script, warehouse);
     }

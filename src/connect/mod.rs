@@ -50,6 +50,26 @@ pub enum Tool {
     ClickHouse,
 }
 
+/// The tools by the names people give them, with what is printed for each.
+pub const TOOLS: [(&str, &str, Tool); 9] = [
+    ("duckdb", "SQL for DuckDB", Tool::DuckDb),
+    ("polars", "A Python module with Polars' lazy frames", Tool::Polars),
+    ("pandas", "A Python module with pandas' data frames", Tool::Pandas),
+    ("spark", "A Python script for Spark", Tool::Spark),
+    ("athena", "SQL for Amazon Athena", Tool::Athena),
+    ("trino", "SQL for Trino with a Hive catalog", Tool::Trino),
+    ("bigquery", "SQL for BigQuery", Tool::BigQuery),
+    ("snowflake", "SQL for Snowflake", Tool::Snowflake),
+    ("clickhouse", "SQL for ClickHouse and chDB", Tool::ClickHouse),
+];
+
+impl Tool {
+    /// The tool of that name.
+    pub fn parse(name: &str) -> Option<Tool> {
+        TOOLS.iter().find(|(n, _, _)| *n == name).map(|(_, _, tool)| *tool)
+    }
+}
+
 /// What to paste into a tool.
 pub fn text(tool: Tool, warehouse: &Warehouse) -> Result<String> {
     match tool {

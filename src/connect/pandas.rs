@@ -1,8 +1,7 @@
 //! pandas: a Python module that reads a table, or the part of it asked for, through PyArrow.
 
 use super::place::Place;
-use super::polars::shared_columns;
-use super::python_text::{constants, tables, text, unfilled};
+use super::python_text::{contents, text};
 use super::script::Script;
 use super::warehouse::Warehouse;
 use crate::error::Result;
@@ -83,16 +82,7 @@ pub fn script(warehouse: &Warehouse) -> Result<String> {
     script.gap();
     access(&mut script, &warehouse.place);
     script.gap();
-    script.lines(&unfilled(warehouse));
-    script.gap();
-    script.lines(&tables(warehouse));
-    script.lines(FUNCTIONS);
-    if warehouse.whole {
-        script.gap();
-        script.lines(&constants(warehouse));
-        script.lines(&shared_columns());
-        script.lines(ALL_EVENTS);
-    }
+    contents(&mut script, warehouse, FUNCTIONS, ALL_EVENTS);
     Ok(script.text())
 }
 

@@ -1,13 +1,10 @@
 //! Polars: a Python module that gives a lazy frame for each table.
 
-use super::all_events;
 use super::place::Place;
-use super::python_text::{constants, tables, text, unfilled, variable};
+use super::python_text::{contents, text};
 use super::script::Script;
 use super::warehouse::Warehouse;
 use crate::error::Result;
-use crate::query::all_events::{ROW_CHANNEL, columns};
-use std::fmt::Write as _;
 
 const IMPORTS: &str = r#"
 import polars as pl
@@ -87,26 +84,8 @@ pub fn script(warehouse: &Warehouse) -> Result<String> {
     script.lines(&format!("WAREHOUSE = {}", text(&warehouse.place.url(""))));
     script.lines(&storage_options(&warehouse.place));
     script.gap();
-    script.lines(&unfilled(warehouse));
-    script.gap();
-    script.lines(&tables(warehouse));
-    script.lines(FUNCTIONS);
-    if warehouse.whole {
-        script.gap();
-        script.lines(&constants(warehouse));
-        script.lines(&shared_columns());
-        script.lines(ALL_EVENTS);
-    }
+    contents(&mut script, warehouse, FUNCTIONS, ALL_EVENTS);
     Ok(script.text())
-}
-
-/// `ALL_EVENTS`: the columns of that relation with their types.
-pub fn shared_columns() -> String {
-    let mut lines = format!("ROW_CHANNEL = {}\nALL_EVENTS = {{\n", text(ROW_CHANNEL));
-    for column in columns() {
-        let _ = writeln!(lines, "    {}: {},", text(&column), variable(all_events::kind(&column)));
-    }
-    lines + "}\n"
 }
 
 fn access(script: &mut Script, place: &Place) {

@@ -51,9 +51,7 @@ pub fn script(warehouse: &Warehouse) -> Result<String> {
             dialect: Dialect::Snowflake,
             system: false,
             schema: None,
-            create: &|script, name, sql| {
-                script.statement(&format!("CREATE OR REPLACE VIEW {} AS\n{sql}", ENGINE.name(name)))
-            },
+            create: &|script, name, sql| script.statement(&ENGINE.view("", name, sql)),
         }
         .write(&mut script, warehouse);
     }

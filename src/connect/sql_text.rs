@@ -56,6 +56,11 @@ impl Engine {
         }
     }
 
+    /// A statement that makes a view, also in place of one. `schema` is empty or ends with its dot.
+    pub fn view(self, schema: &str, name: &str, select: &str) -> String {
+        format!("CREATE OR REPLACE VIEW {schema}{} AS\n{select}", self.name(name))
+    }
+
     /// A name, quoted where the engine needs it or always where quoting changes nothing.
     pub fn name(self, name: &str) -> String {
         match self {

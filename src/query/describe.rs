@@ -2,6 +2,7 @@
 
 use super::all_events::ROW_CHANNEL;
 use super::answer::Answer;
+use super::print::text::cut;
 use super::print::{OutputFormat, write};
 use super::session::{Session, Sort};
 use super::system_tables::ColumnInfo;
@@ -109,7 +110,7 @@ pub fn list(session: &Session, width: Option<usize>) -> Result<String> {
         text.push_str(heading);
         for relation in session.relations().iter().filter(|r| r.sort == sort) {
             let line = format!("  {:<20} {}", relation.name, relation.meaning);
-            let _ = writeln!(text, "{}", cut(&line, width));
+            let _ = writeln!(text, "{}", fitting_line(&line, width));
         }
     }
     Ok(text)
@@ -120,18 +121,13 @@ pub fn views(session: &Session, width: Option<usize>) -> String {
     let relations = session.relations();
     let views: Vec<_> = relations.iter().filter(|r| r.sort == Sort::View).collect();
     let widest = views.iter().map(|v| v.name.len()).max().unwrap_or(0);
-    let lines = views.iter().map(|v| cut(&format!("{:<widest$}  {}", v.name, v.meaning), width) + "\n");
+    let lines = views.iter().map(|v| fitting_line(&format!("{:<widest$}  {}", v.name, v.meaning), width) + "\n");
     lines.chain(["\\d NAME says more about one\n".to_string()]).collect()
 }
 
 /// A line that fits the terminal.
-fn cut(line: &str, width: Option<usize>) -> String {
-    match width {
-        Some(width) if line.chars().count() > width => {
-            line.chars().take(width.saturating_sub(1)).chain(['…']).collect()
-        }
-        _ => line.to_string(),
-    }
+fn fitting_line(line: &str, width: Option<usize>) -> String {
+    width.map_or_else(|| line.to_string(), |width| cut(line, width))
 }
 
 /// One table or view as text: what it means, what it holds, its columns.

@@ -218,12 +218,8 @@ impl Session {
     }
 
     /// Folds what was loaded since. Returns whether there was anything.
-    pub async fn refresh(&mut self) -> Result<bool> {
-        self.catch_up().await
-    }
-
-    /// The same, for whoever shares the session: queries that run go on over what they began with.
-    pub async fn catch_up(&self) -> Result<bool> {
+    /// Queries that run go on over what they began with.
+    pub async fn refresh(&self) -> Result<bool> {
         let world = self.world();
         let mut snapshot = (*world.holdings.snapshot).clone();
         if snapshot.catch_up(&self.ground.store).await? == 0 {

@@ -65,7 +65,7 @@ impl Server {
     pub async fn moment(&self) -> Result<Moment> {
         let mut looked = self.looked.lock().await;
         if looked.is_none_or(|at| at.elapsed() > FRESH) {
-            self.session.catch_up().await?;
+            self.session.refresh().await?;
             *looked = Some(Instant::now());
         }
         Ok(self.session.moment())

@@ -21,7 +21,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 /// What the shell remembers from one line to the next.
 struct Shell<'s> {
-    session: &'s mut Session,
+    session: &'s Session,
     lines: Option<Lines>,
     programs: Programs,
     display: Display,
@@ -32,14 +32,14 @@ struct Shell<'s> {
 }
 
 impl<'s> Shell<'s> {
-    fn new(session: &'s mut Session, lines: Option<Lines>, programs: Programs) -> Shell<'s> {
+    fn new(session: &'s Session, lines: Option<Lines>, programs: Programs) -> Shell<'s> {
         let (statement, last) = (String::new(), None);
         Shell { session, lines, programs, display: Display::new(), timing: false, statement, last }
     }
 }
 
 /// Reads and runs statements until the user leaves. `history` is the file earlier lines are remembered in.
-pub async fn repl(session: &mut Session, history: Option<PathBuf>, programs: Programs) -> Result<()> {
+pub async fn repl(session: &Session, history: Option<PathBuf>, programs: Programs) -> Result<()> {
     let names = Arc::new(RwLock::new(names(session)));
     let lines = Lines::start(names.clone(), history)?;
     // From now on Ctrl-C is ours: while an editor or a pager has the terminal, it must not end the shell.

@@ -2,11 +2,12 @@
 
 use super::Chart;
 use super::number::number;
+use crate::query::print::text::cut;
 use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::Rect;
 use ratatui_core::widgets::Widget;
 use ratatui_widgets::barchart::{Bar, BarChart};
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr;
 
 /// Steps a bar's length is measured in: the widget counts in whole numbers.
 const STEPS: f64 = 1e6;
@@ -37,22 +38,9 @@ pub fn drawn(chart: &Chart, width: usize) -> String {
 
 /// A name at exactly that width.
 fn fitted(name: &str, width: usize) -> String {
-    let mut text = String::new();
-    let mut used = 0;
-    let whole = name.width() <= width;
-    for c in name.chars() {
-        let next = used + c.width().unwrap_or(0);
-        if next > if whole { width } else { width.saturating_sub(1) } {
-            break;
-        }
-        text.push(c);
-        used = next;
-    }
-    if !whole {
-        text.push('…');
-        used += 1;
-    }
-    text + &" ".repeat(width.saturating_sub(used))
+    let text = cut(name, width);
+    let blanks = width.saturating_sub(text.width());
+    text + &" ".repeat(blanks)
 }
 
 /// What stands in a buffer, a line each, without the blanks at their ends.

@@ -1,11 +1,11 @@
 //! A table that fits the terminal: wide columns shrink; when that is not enough, the middle ones are left out.
 
-use super::text::{harmless, is_number, texts};
+use super::text::{cut, harmless, is_number, texts};
 use super::unwritable;
 use crate::error::Result;
 use crate::query::answer::Answer;
 use std::io::Write;
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr;
 
 /// No column shrinks below this.
 const NARROWEST: usize = 8;
@@ -152,22 +152,4 @@ fn line(columns: &[Column], row: Option<usize>) -> String {
         .collect();
     let joined = cells.join("│");
     format!("{}\n", joined.trim_end())
-}
-
-/// The text within that many terminal columns, ending in `…` where it was cut.
-fn cut(text: &str, width: usize) -> String {
-    if text.width() <= width {
-        return text.to_string();
-    }
-    let mut kept = String::new();
-    let mut used = 1;
-    for c in text.chars() {
-        used += c.width().unwrap_or(0);
-        if used > width {
-            break;
-        }
-        kept.push(c);
-    }
-    kept.push('…');
-    kept
 }

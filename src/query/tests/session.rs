@@ -144,7 +144,7 @@ async fn show_and_describe_work() {
 #[tokio::test]
 async fn refresh_sees_new_loads_and_keeps_options() {
     let (mut warehouse, _) = small().await;
-    let mut session = warehouse.session().await;
+    let session = warehouse.session().await;
     session.run("set datafusion.execution.batch_size = 77").await.unwrap();
     assert!(!session.refresh().await.unwrap());
     let cell = warehouse.publish(OPEN, "2026-03-05", &[("z", "u", "2026-03-05T00:00:00Z")], &[]).await;

@@ -33,8 +33,8 @@ async fn refused(shell: &mut Shell<'_>, line: &str) -> String {
 
 #[tokio::test]
 async fn commands_toggle_and_refuse() {
-    let mut session = session().await;
-    let mut shell = Shell::new(&mut session, None, programs("true"));
+    let session = session().await;
+    let mut shell = Shell::new(&session, None, programs("true"));
     for line in ["\\d", "\\d events", "\\d users_messages_email_open", "\\views", "\\refresh", "\\?", "\\history"] {
         assert_eq!(take(&mut shell, line).await, Next::Go);
     }
@@ -68,8 +68,8 @@ async fn commands_toggle_and_refuse() {
 
 #[tokio::test]
 async fn the_last_result_is_a_table() {
-    let mut session = session().await;
-    let mut shell = Shell::new(&mut session, None, programs("true"));
+    let session = session().await;
+    let mut shell = Shell::new(&session, None, programs("true"));
     assert!(refused(&mut shell, "from _ select 1;").await.contains('_'));
     take(&mut shell, "select 'a' as name, 2 as n union all select 'b', 3 order by 1;").await;
     take(&mut shell, "select sum(n) as total from _;").await;
@@ -89,8 +89,8 @@ async fn the_last_result_is_a_table() {
 async fn results_go_to_files_and_back() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).display().to_string();
-    let mut session = session().await;
-    let mut shell = Shell::new(&mut session, None, programs("true"));
+    let session = session().await;
+    let mut shell = Shell::new(&session, None, programs("true"));
     take(&mut shell, &format!("\\o {}", path("a.csv"))).await;
     take(&mut shell, "select 1 as n; select 2 as n;").await;
     take(&mut shell, "\\o").await;
@@ -110,8 +110,8 @@ async fn results_go_to_files_and_back() {
 async fn files_run_and_errors_name_their_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).display().to_string();
-    let mut session = session().await;
-    let mut shell = Shell::new(&mut session, None, programs("true"));
+    let session = session().await;
+    let mut shell = Shell::new(&session, None, programs("true"));
     std::fs::write(path("in.sql"), "\\timing\nselect 41 as n;\n\nselect n + 1 as n from _\n").unwrap();
     take(&mut shell, &format!("\\i {}", path("in.sql"))).await;
     assert!(shell.timing);
@@ -127,8 +127,8 @@ async fn files_run_and_errors_name_their_line() {
 
 #[tokio::test]
 async fn what_was_edited_runs() {
-    let mut session = session().await;
-    let mut shell = Shell::new(&mut session, None, programs("sed -i s/1/5/"));
+    let session = session().await;
+    let mut shell = Shell::new(&session, None, programs("sed -i s/1/5/"));
     take(&mut shell, "select 1 as n;").await;
     take(&mut shell, "\\e").await;
     assert_eq!(last(&shell), "5");
@@ -146,8 +146,8 @@ async fn what_was_edited_runs() {
 async fn charts_are_drawn_of_the_last_result_or_a_statement() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("chart.txt").display().to_string();
-    let mut session = session().await;
-    let mut shell = Shell::new(&mut session, None, programs("true"));
+    let session = session().await;
+    let mut shell = Shell::new(&session, None, programs("true"));
     take(&mut shell, "select 'email' as channel, 7 as sends;").await;
     take(&mut shell, &format!("\\o {file}")).await;
     take(&mut shell, "\\plot").await;
@@ -160,8 +160,8 @@ async fn charts_are_drawn_of_the_last_result_or_a_statement() {
 
 #[tokio::test]
 async fn json_in_text_is_read() {
-    let mut session = session().await;
-    let mut shell = Shell::new(&mut session, None, programs("true"));
+    let session = session().await;
+    let mut shell = Shell::new(&session, None, programs("true"));
     for (sql, value) in [
         ("json_get_str('{\"a\": {\"b\": \"x\"}}', 'a', 'b')", "x"),
         ("json_get_int('{\"n\": 7}', 'n') + 1", "8"),
