@@ -1,6 +1,6 @@
 //! Rows into the bytes of a cell. The same rows give the same bytes: no clock, no random names.
 
-use super::footer::{CellFile, FILES, FINGERPRINT, FORMAT, FORMAT_VERSION, SLOTS, fingerprint};
+use super::footer::{CellFile, FILES, FINGERPRINT, FORMAT, FORMAT_VERSION, SLOTS, fingerprint, packed};
 use super::order::{Selected, in_order};
 use super::pages::{RowAt, write_row_groups};
 use crate::error::{Error, Result};
@@ -125,15 +125,15 @@ impl CellWriter {
         let wrong = |e: parquet::errors::ParquetError| {
             Error::failed(format!("cannot finish a Parquet file of {}", schema.table())).because(e)
         };
-        let files = serde_json::to_string(files)
-            .map_err(|e| Error::failed(format!("cannot write the file list of {}", schema.table())).because(e))?;
+        let unlisted = || Error::failed(format!("cannot write the file list of {}", schema.table()));
+        let files = serde_json::to_string(files).map_err(|e| unlisted().because(e))?;
         writer.flush().map_err(|e| Error::failed("cannot write to memory").because(e))?;
         let data = writer.inner();
         let mark = fingerprint(xxhash_rust::xxh3::xxh3_128(data), data.len() as u64, &files);
         let pairs = [
             (FORMAT, FORMAT_VERSION.to_string()),
             (SLOTS, slots.to_string()),
-            (FILES, files),
+            (FILES, packed(files).map_err(|e| unlisted().because(e))?),
             (FINGERPRINT, mark.clone()),
         ];
         for (key, value) in pairs {

@@ -89,6 +89,7 @@ impl StoredCell {
     /// Whether the column data still is what the footer's fingerprint was taken of.
     pub fn is_intact(&self) -> Result<bool> {
         let files = self.pair(super::footer::FILES);
+        let Ok(files) = super::footer::unpacked(&files) else { return Ok(false) };
         let Some(length) = self.footer.fingerprint.rsplit(':').next().and_then(|n| n.parse::<usize>().ok()) else {
             return Ok(false);
         };
