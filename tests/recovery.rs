@@ -76,6 +76,41 @@ fn meta_is_restored_by_a_load_a_rebuild_or_state_rebuild() {
 }
 
 #[test]
+fn what_a_pass_left_in_the_middle_is_taken_in_by_the_next_whatever_that_loads() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |folder: &str, types: &'static str, first_day: i64| {
+        let seed = first_day as u64;
+        Shape { types, first_day, days: 1, seed, ..Shape::default() }.write(&dir.path().join(folder));
+        dir.path().join(folder).join("currents")
+    };
+    let (sends, opens) = (write("1", "users.messages.email.Send", 0), write("2", "users.messages.email.Open", 0));
+    let (warehouse, dying) = (dir.path().join("warehouse"), dir.path().join("dying"));
+    for (source, warehouse) in [(&sends, &warehouse), (&opens, &dying)] {
+        let out = eddyline(&["load"], Some(source), warehouse);
+        assert!(out.status.success(), "{}", said(&out));
+    }
+    // A pass that wrote the opens and died; their files are gone before the next.
+    let table = "tables/users_messages_email_open";
+    std::fs::rename(dying.join(table), warehouse.join(table)).unwrap();
+    let lock = warehouse.join("meta/lock");
+    assert_eq!(std::fs::read_to_string(&lock).unwrap(), "done\n");
+    std::fs::write(&lock, "at work\n").unwrap();
+    let out = eddyline(&["load"], Some(&write("3", "users.messages.email.Send", 1)), &warehouse);
+    assert!(out.status.success(), "{}", said(&out));
+    let known = on_one_thread(async {
+        let store = eddyline::warehouse::Store::open(warehouse.to_str().unwrap(), &[], false).unwrap();
+        Snapshot::open(&store).await.unwrap().cells
+    });
+    let known: Vec<(&str, chrono::NaiveDate)> =
+        known.keys().map(|cell| (cell.table.as_str(), cell.queue_date)).collect();
+    let (send, open) = ("users_messages_email_send", "users_messages_email_open");
+    assert_eq!(known, [(open, day(0)), (send, day(0)), (send, day(1))]);
+    assert_eq!(std::fs::read_to_string(&lock).unwrap(), "done\n");
+    let out = eddyline(&["verify", "--deep"], None, &warehouse);
+    assert!(out.status.success(), "{}", said(&out));
+}
+
+#[test]
 fn a_log_or_checkpoint_that_cannot_be_read_is_made_anew() {
     for damaged in ["meta/log/00000000000000000001.json", "meta/checkpoint/00000000000000000010/cells.parquet"] {
         let (_dir, source, warehouse) = loaded();

@@ -27,4 +27,4 @@ pub use event_type::EventType;
 pub use ignored::Ignored;
 pub use limits::Limits;
 pub use queue_hour::QueueHour;
-pub use source_file::{Compression, Format, SourceFile};
+pub use source_file::{Compression, Format, SourceFile, event_type_prefix};

@@ -80,6 +80,14 @@ impl SourceFile {
     }
 }
 
+/// The part of a key up to and including its `event_type=…/` segment, and the rest.
+pub fn event_type_prefix(key: &str) -> Option<(&str, &str)> {
+    let at = key.find("event_type=")?;
+    let rest = key.get(at..)?;
+    let end = at + rest.find('/')? + 1;
+    Some((key.get(..end)?, key.get(end..)?))
+}
+
 /// The other things Braze writes to the same bucket. Asked only of keys without any sign of Currents.
 fn foreign<'a>(mut folders: impl Iterator<Item = &'a str>) -> Result<(), Ignored> {
     let cause = folders.find_map(|folder| match folder {

@@ -109,7 +109,11 @@ impl TextColumn {
     }
 
     pub(super) fn finish(self) -> Result<StringArray, NotUtf8> {
-        let TextColumn { data, offsets, valid } = self;
+        let TextColumn { mut data, offsets, valid } = self;
+        // Values of changing length leave up to half of the room empty, and many pieces wait to become one cell.
+        if data.capacity() - data.len() > data.len() / 8 {
+            data.shrink_to_fit();
+        }
         let data = Buffer::from_vec(data);
         let nulls = if valid.len == 0 { None } else { valid.finish_nulls() };
         let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));

@@ -45,7 +45,7 @@ pub struct CellJob {
     /// How many slots its day has, if the cell does not say.
     pub slots: u8,
     /// The files for it, in order.
-    pub files: Vec<PlannedFile>,
+    pub files: Vec<Arc<PlannedFile>>,
 }
 
 /// One file's share in one cell.

@@ -4,12 +4,15 @@ use super::bucket::Bucket;
 use super::reach::FullScan;
 use super::watch::{Progress, Stop};
 use crate::currents::{Limits, SchemaCache};
+use crate::error::Result;
 use crate::table::Definitions;
-use crate::warehouse::{Snapshot, Store};
+use crate::warehouse::checkpoint_files::Wanted;
+use crate::warehouse::{FileState, Snapshot, Store};
 use chrono::{DateTime, Utc};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
 
 /// What to do with columns and event types that no definition knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -112,11 +115,15 @@ pub struct Context {
     pub(super) definitions: Arc<Definitions>,
     pub(super) settings: Settings,
     pub(super) snapshot: Arc<Snapshot>,
+    /// The whole ledger, once someone had to ask for more of it than was listed.
+    pub(super) ledger: OnceCell<HashMap<String, FileState>>,
     pub(super) schemas: Arc<SchemaCache>,
     pub(super) progress: Arc<Progress>,
     pub(super) stop: Arc<Stop>,
     pub(super) now: DateTime<Utc>,
     pub(super) rebuild: bool,
+    /// Whether to look for cells that the log knows nothing of in whole tables, or only around the days at work.
+    pub(super) whole_tables: bool,
     /// MiB of memory not in use.
     pub(super) memory: Semaphore,
     /// What is left of [`Settings::schema_budget`].
@@ -124,6 +131,19 @@ pub struct Context {
 }
 
 impl Context {
+    /// The whole ledger. The snapshot of a pass has what the pass listed, and that is all that is asked for normally.
+    pub(super) async fn ledger(&self) -> Result<&HashMap<String, FileState>> {
+        if self.snapshot.unread.is_none() {
+            return Ok(&self.snapshot.files);
+        }
+        let read = async || {
+            let mut whole = (*self.snapshot).clone();
+            whole.read_files(&self.store, &Wanted::All).await?;
+            Ok(whole.files)
+        };
+        self.ledger.get_or_try_init(read).await
+    }
+
     /// Waits until memory for decoding about `bytes` of files and cells is free; it is given back on drop.
     /// `largest`: the largest file among them, which is held whole.
     pub(super) async fn reserve(&self, bytes: u64, largest: u64) -> Option<tokio::sync::SemaphorePermit<'_>> {

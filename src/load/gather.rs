@@ -19,6 +19,7 @@ use crate::warehouse::rejects::{self, RejectedRecord};
 use crate::warehouse::{CellKey, CellState, Fate};
 use futures::StreamExt;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 /// Decoded rows are about this many times the bytes of their file.
 const SWELLS: usize = 4;
@@ -65,7 +66,7 @@ impl Gathered {
         ctx: &Context,
         table: &mut TableInWork,
         key: &CellKey,
-        files: Vec<PlannedFile>,
+        files: Vec<Arc<PlannedFile>>,
     ) -> Result<bool> {
         // Files are fetched ahead as they are and decoded one at a time: decoded ones are several times as large.
         let largest = files.iter().map(|f| f.listed.size).max().unwrap_or(0);
@@ -216,8 +217,8 @@ impl Gathered {
 }
 
 /// Files that are read in one go: at most so many, of at most so many bytes together.
-fn bundles(files: Vec<PlannedFile>, (most, most_bytes): (usize, u64)) -> Vec<Vec<PlannedFile>> {
-    let mut bundles: Vec<Vec<PlannedFile>> = Vec::new();
+fn bundles(files: Vec<Arc<PlannedFile>>, (most, most_bytes): (usize, u64)) -> Vec<Vec<Arc<PlannedFile>>> {
+    let mut bundles: Vec<Vec<Arc<PlannedFile>>> = Vec::new();
     let mut bytes = 0u64;
     for file in files {
         bytes = bytes.saturating_add(file.listed.size);

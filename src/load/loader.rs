@@ -1,6 +1,6 @@
 //! One pass, top to bottom: snapshot, list, plan, build, publish, commit.
 
-use super::bucket::{Bucket, event_type_prefix};
+use super::bucket::Bucket;
 use super::context::{Context, Settings};
 use super::ledger::Ledger;
 use super::look::Look;
@@ -12,11 +12,12 @@ use super::route::route;
 use super::table_build::{TableOutcome, build_table};
 use super::tally::{behind, note_files, note_outcome, note_plan};
 use super::watch::{Progress, Stop};
-use crate::currents::{QueueHour, SchemaCache};
+use crate::currents::{QueueHour, SchemaCache, event_type_prefix};
 use crate::error::{Error, Kind, Result};
 use crate::table::Definitions;
-use crate::warehouse::lock::WriterLock;
+use crate::warehouse::lock::{Before, WriterLock};
 use crate::warehouse::log::{self, FORMAT};
+use crate::warehouse::refusal::disk_error;
 use crate::warehouse::{
     Fate, FileState, LoadSummary, LogEntry, Refusal, Requests, Snapshot, Store, cell::TABLES, checkpoint, dataset,
 };
@@ -26,7 +27,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
 
 /// How often a pass plans again after losing the race for the log.
 const RACES: usize = 8;
@@ -44,7 +45,7 @@ pub struct Request {
 
 /// A source, a warehouse, and how to get from one to the other.
 pub struct Loader {
-    store: Store,
+    pub(super) store: Store,
     pub(super) bucket: Bucket,
     definitions: Arc<Definitions>,
     pub(super) settings: Settings,
@@ -52,12 +53,14 @@ pub struct Loader {
     patience: Duration,
 }
 
-/// What a pass that lost a race keeps for its next attempt.
+/// What a pass knows before it looks, and keeps for its next attempt when it loses a race.
 struct SoFar {
     /// Where its first listing began: what the winner loaded from its own source says nothing of ours.
-    watermarks: BTreeMap<String, QueueHour>,
+    watermarks: Option<BTreeMap<String, QueueHour>>,
     /// Tables it wrote to. They may have no file to load any more and need a look still.
     touched: BTreeSet<String>,
+    /// Whether cells that the log knows nothing of may lie anywhere in a table.
+    whole_tables: bool,
 }
 
 /// Reads the clock; given by the caller, so that a pass can be replayed.
@@ -78,8 +81,9 @@ impl Loader {
     /// What a pass would do. Writes nothing.
     pub async fn plan(&self, request: &Request, now: DateTime<Utc>) -> Result<(Snapshot, Plan)> {
         dataset::read(&self.store).await?;
-        let snapshot = Snapshot::open(&self.store).await?;
-        let look = self.look(&snapshot, &snapshot.watermarks, request, now).await?;
+        let mut snapshot = Snapshot::open(&self.store).await?;
+        let watermarks = snapshot.watermarks.clone();
+        let look = self.look(&mut snapshot, &watermarks, request, now).await?;
         Ok((snapshot, look.plan))
     }
 
@@ -91,18 +95,26 @@ impl Loader {
         stop: Arc<Stop>,
         progress: Arc<Progress>,
     ) -> Result<LoadReport> {
-        let lock = self.lock(&stop).await?;
+        let mut lock = self.lock(&stop).await?;
         lock.sweep(&self.store);
+        let before =
+            lock.begin().map_err(|e| disk_error(format!("cannot write to the lock of {}", self.store.url()), e))?;
         let started = clock();
-        let before = self.requests();
+        let requests_before = self.requests();
         let mut warnings = Vec::new();
         if stop.or("before anything was done", dataset::read(&self.store)).await??.is_none() {
             self.recover(started, &mut warnings).await?;
         }
         dataset::open(&self.store).await?;
-        let mut so_far: Option<SoFar> = None;
+        // What a pass left that ended in the middle may be in any table.
+        let left_behind = match before {
+            Before::InTheMiddle => self.store.folders(TABLES).await?.into_iter().collect(),
+            Before::Done | Before::Unknown => BTreeSet::new(),
+        };
+        let mut so_far = SoFar { watermarks: None, touched: left_behind, whole_tables: before != Before::Done };
         for race in 1..=RACES {
-            let snapshot = Arc::new(stop.or("while reading the log", Snapshot::open(&self.store)).await??);
+            let opened = stop.or("while reading the log", Snapshot::open_without_files(&self.store)).await??;
+            let mut snapshot = Arc::new(opened);
             let mut report = LoadReport {
                 started,
                 source: self.bucket.address().to_string(),
@@ -110,21 +122,31 @@ impl Loader {
                 warnings: warnings.clone(),
                 ..LoadReport::default()
             };
-            let so_far = so_far
-                .get_or_insert_with(|| SoFar { watermarks: snapshot.watermarks.clone(), touched: BTreeSet::new() });
-            let entry = self.work(&snapshot, request, &stop, &progress, so_far, &mut report).await?;
+            let entry = self.work(&mut snapshot, request, &stop, &progress, &mut so_far, &mut report).await?;
+            // From here on someone else is at work too.
+            so_far.whole_tables = true;
             report.finished = clock();
-            report.requests = self.requests().map(|now| now.since(&before.unwrap_or_default()));
+            report.requests = self.requests().map(|now| now.since(&requests_before.unwrap_or_default()));
             // What was built is found again, with what the other writer did.
             if race < RACES && report.error.as_ref().is_some_and(|e| e.kind() == Kind::Conflict) {
                 continue;
             }
-            let Some(mut entry) = entry else { return Ok(report) };
+            let Some(mut entry) = entry else {
+                if report.error.is_none() {
+                    lock.done();
+                }
+                return Ok(report);
+            };
             entry.load.finished = report.finished;
-            if let Some(after) = self.commit(&snapshot, &entry).await? {
-                report.seq = Some(after.seq);
-                if after.seq.is_multiple_of(self.settings.checkpoint_every.max(1)) {
+            if let Some(seq) = self.commit(&snapshot, &entry).await? {
+                report.seq = Some(seq);
+                let due = seq.is_multiple_of(self.settings.checkpoint_every.max(1));
+                if due || entry.files.len() >= checkpoint::MANY_FILES {
+                    let after = self.after(snapshot, seq, entry).await?;
                     checkpoint::write(&self.store, &after).await?;
+                }
+                if report.error.is_none() {
+                    lock.done();
                 }
                 return Ok(report);
             }
@@ -177,26 +199,30 @@ impl Loader {
 
     async fn work(
         &self,
-        snapshot: &Arc<Snapshot>,
+        snapshot: &mut Arc<Snapshot>,
         request: &Request,
         stop: &Arc<Stop>,
         progress: &Arc<Progress>,
         so_far: &mut SoFar,
         report: &mut LoadReport,
     ) -> Result<Option<LogEntry>> {
-        let Look { mut plan, listing, full, due } =
-            stop.or("while listing", self.look(snapshot, &so_far.watermarks, request, report.started)).await??;
+        // Nobody else has it yet.
+        let watermarks = so_far.watermarks.get_or_insert_with(|| snapshot.watermarks.clone());
+        let looking = self.look(Arc::make_mut(snapshot), watermarks, request, report.started);
+        let Look { mut plan, listing, full, due } = stop.or("while listing", looking).await??;
         let ctx = Arc::new(Context {
             store: self.store.clone(),
             bucket: self.bucket.clone(),
             definitions: self.definitions.clone(),
             settings: self.settings.clone(),
             snapshot: snapshot.clone(),
+            ledger: OnceCell::new(),
             schemas: self.schemas.clone(),
             progress: progress.clone(),
             stop: stop.clone(),
             now: report.started,
             rebuild: request.scope.rebuild,
+            whole_tables: so_far.whole_tables || full.is_some(),
             memory: Semaphore::new((self.settings.memory >> 20).clamp(1, Semaphore::MAX_PERMITS)),
             realign_budget: AtomicU64::new(self.settings.schema_budget),
         });
@@ -292,22 +318,30 @@ impl Loader {
         outcomes
     }
 
-    /// Appends the entry. `None`: another writer touched the same tables, so everything must be planned again.
-    async fn commit(&self, snapshot: &Snapshot, entry: &LogEntry) -> Result<Option<Snapshot>> {
-        let mut after = snapshot.clone();
-        loop {
-            let seq = after.seq + 1;
-            if log::append(&self.store, seq, entry).await? {
-                after.fold(seq, entry.clone());
-                return Ok(Some(after));
-            }
+    /// Appends the entry and gives its number. `None`: another writer touched the same tables, so everything must be
+    /// planned again.
+    async fn commit(&self, snapshot: &Snapshot, entry: &LogEntry) -> Result<Option<u64>> {
+        let mut seq = snapshot.seq + 1;
+        while !log::append(&self.store, seq, entry).await? {
             let theirs = log::read_entry(&self.store, seq).await?;
             let same_table = |c: &crate::warehouse::CellState| entry.cells.iter().any(|o| o.key.table == c.key.table);
             if theirs.restates || theirs.cells.iter().any(same_table) {
                 return Ok(None);
             }
-            after.fold(seq, theirs);
+            seq += 1;
         }
+        Ok(Some(seq))
+    }
+
+    /// The snapshot after a commit, with its whole ledger.
+    async fn after(&self, before: Arc<Snapshot>, seq: u64, entry: LogEntry) -> Result<Snapshot> {
+        // The log is folded again when others committed in between, or when not all of the ledger is in memory.
+        if before.seq + 1 != seq || before.unread.is_some() {
+            return Snapshot::open(&self.store).await;
+        }
+        let mut after = Arc::unwrap_or_clone(before);
+        after.fold(seq, entry);
+        Ok(after)
     }
 }
 

@@ -1,12 +1,13 @@
 //! A look at the source: what may be new is listed from the watermarks on, and planned; everything is listed when that
 //! is asked for or due.
 
-use super::bucket::{Listing, event_type_prefix};
+use super::bucket::Listing;
 use super::loader::{Loader, Request};
 use super::plan::{Plan, plan};
 use crate::currents::QueueHour;
 use crate::error::Result;
 use crate::warehouse::Snapshot;
+use crate::warehouse::checkpoint_files::Wanted;
 use chrono::{DateTime, Timelike, Utc};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,10 +24,10 @@ pub struct Look {
 }
 
 impl Loader {
-    /// Lists what may be new, or everything when that is asked for or due, and plans it.
+    /// Lists what may be new, or everything when that is asked for or due, reads what the ledger says of it, and plans.
     pub(super) async fn look(
         &self,
-        snapshot: &Snapshot,
+        snapshot: &mut Snapshot,
         watermarks: &BTreeMap<String, QueueHour>,
         request: &Request,
         now: DateTime<Utc>,
@@ -36,7 +37,7 @@ impl Loader {
         let types = scope.types_text();
         let due = self.settings.full_scan.is_due(snapshot, self.bucket.address(), &types, now);
         let everything = request.full || scope.rebuild || scope.retry_quarantined || due;
-        let undated = if everything { BTreeSet::new() } else { undated_prefixes(snapshot) };
+        let undated = if everything { BTreeSet::new() } else { snapshot.undated_prefixes() };
         let bound = |prefix: &str| -> Option<QueueHour> {
             if everything || scope.from.is_some() || undated.contains(prefix) {
                 return scope.from;
@@ -49,6 +50,11 @@ impl Loader {
             true => self.bucket.list_everything(&bound).await?,
             false => self.bucket.list(&bound).await?,
         };
+        let wanted = match everything {
+            true => Wanted::All,
+            false => Wanted::of_keys(listing.objects.iter().map(|object| object.key.as_str())),
+        };
+        snapshot.read_files(&self.store, &wanted).await?;
         let plan = plan(&listing.objects, snapshot, &scope, hour_of(now), self.settings.target_object_size);
         let unlimited = request.scope.from.is_none() && request.scope.to.is_none();
         Ok(Look { plan, listing, full: (everything && unlimited).then_some(types), due: due && unlimited })
@@ -79,18 +85,6 @@ impl Loader {
     fn watermark_of(&self, prefix: &str) -> String {
         format!("{}/{prefix}", self.bucket.address().trim_end_matches('/'))
     }
-}
-
-/// Prefixes of event types that hold files outside `date=` folders. Those have no place in the order of hours, so such
-/// a prefix is always listed from its beginning.
-fn undated_prefixes(snapshot: &Snapshot) -> BTreeSet<String> {
-    let mut found: BTreeSet<String> = BTreeSet::new();
-    for (prefix, rest) in snapshot.files.keys().filter_map(|key| event_type_prefix(key)) {
-        if !rest.starts_with("date=") && !found.contains(prefix) {
-            found.insert(prefix.to_string());
-        }
-    }
-    found
 }
 
 fn hour_of(now: DateTime<Utc>) -> QueueHour {

@@ -1,13 +1,14 @@
 //! The difference between the bucket and the ledger, as work. Pure: `eddyline plan` prints it, `eddyline load` does it.
 
-use super::bucket::{Listed, event_type_prefix};
+use super::bucket::Listed;
 use super::read::REFUSED;
-use crate::currents::{Compression, EventType, QueueHour, SourceFile};
+use crate::currents::{Compression, EventType, QueueHour, SourceFile, event_type_prefix};
 use crate::warehouse::cell::{slot_of, slots_for};
 use crate::warehouse::{CellKey, Fate, FileState, Snapshot};
 use chrono::{DateTime, NaiveDate, Timelike};
 use globset::GlobMatcher;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// What the user asked to have planned.
 #[derive(Debug, Clone, Default)]
@@ -84,13 +85,13 @@ pub struct DayPlan {
     /// How many slots the day has, or will have.
     pub slots: u8,
     /// Its files, oldest hour first, then by key.
-    pub files: Vec<PlannedFile>,
+    pub files: Vec<Arc<PlannedFile>>,
 }
 
 impl DayPlan {
     /// The files by slot.
-    pub fn by_slot(&self) -> BTreeMap<u8, Vec<PlannedFile>> {
-        let mut slots: BTreeMap<u8, Vec<PlannedFile>> = BTreeMap::new();
+    pub fn by_slot(&self) -> BTreeMap<u8, Vec<Arc<PlannedFile>>> {
+        let mut slots: BTreeMap<u8, Vec<Arc<PlannedFile>>> = BTreeMap::new();
         for file in &self.files {
             slots.entry(slot_of(file.hour.hour, self.slots)).or_default().push(file.clone());
         }
@@ -131,8 +132,7 @@ impl Plan {
 
     /// Their bytes.
     pub fn byte_count(&self) -> u64 {
-        let planned = self.days.values().flat_map(|d| &d.files).chain(&self.unrouted);
-        planned.map(|f| f.listed.size).sum()
+        self.files().map(|f| f.listed.size).sum()
     }
 
     /// The cells it will touch, with their files' number and bytes.
@@ -150,13 +150,17 @@ impl Plan {
     /// Adds a file to the work of a table. Its day is in order again after [`Plan::settle`].
     pub fn route(&mut self, event_type: &EventType, file: PlannedFile) {
         let table = event_type.table();
-        self.days.entry((table.clone(), file.hour.date)).or_default().files.push(file);
+        self.days.entry((table.clone(), file.hour.date)).or_default().files.push(Arc::new(file));
         self.event_types.entry(table).or_insert_with(|| event_type.clone());
+    }
+
+    fn files(&self) -> impl Iterator<Item = &PlannedFile> {
+        self.days.values().flat_map(|d| &d.files).map(Arc::as_ref).chain(&self.unrouted)
     }
 
     /// Keys of files to be read.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
-        self.days.values().flat_map(|d| &d.files).chain(&self.unrouted).map(|f| f.listed.key.as_str())
+        self.files().map(|f| f.listed.key.as_str())
     }
 
     /// Puts each day's files in order and decides how many slots it has.

@@ -10,8 +10,9 @@ use crate::warehouse::footer::CellFooter;
 use crate::warehouse::id::{IdSet, id_key};
 use crate::warehouse::log::entry_path;
 use crate::warehouse::stored_cell::ids_of;
-use crate::warehouse::{CellKey, Fate, StoredCell};
+use crate::warehouse::{CellKey, Fate, FileState, StoredCell};
 use arrow::array::{AsArray, RecordBatch};
+use std::collections::HashMap;
 
 /// Whether the log knows this very content of a cell.
 pub fn is_committed(ctx: &Context, key: &CellKey, footer: &CellFooter) -> bool {
@@ -26,20 +27,23 @@ pub fn is_committed(ctx: &Context, key: &CellKey, footer: &CellFooter) -> bool {
 /// next, and this pass must do that when it has built that cell already, or it would commit both.
 pub async fn ids_to_drop(ctx: &Context, table: &mut TableInWork, key: &CellKey, cell: &StoredCell) -> Result<IdSet> {
     let mut suspects = IdSet::default();
+    let mut ledger = None;
     for batch in cell.lineage()? {
         let batch = batch?;
         let near = table.neighbours.stored(key, &keys_of(&batch), &[batch.clone().into()]).await?;
         if near.is_empty() {
             continue;
         }
-        let loose = rows(&batch).filter(|(_, file)| !is_loaded(ctx, &cell.footer, file)).map(|(id, _)| id);
+        let ledger = match ledger {
+            Some(known) => known,
+            None => *ledger.insert(ctx.ledger().await?),
+        };
+        let loose = rows(&batch).filter(|(_, file)| !is_loaded(ledger, &cell.footer, file)).map(|(id, _)| id);
         suspects.extend(loose.filter(|id| near.contains(id)));
     }
     let mut dropped = IdSet::default();
     let mut by_key_alone = false;
-    if suspects.is_empty() {
-        return Ok(dropped);
-    }
+    let Some(ledger) = ledger.filter(|_| !suspects.is_empty()) else { return Ok(dropped) };
     for near in table.neighbours.around(key) {
         let path = near.path();
         let Some(object) = ctx.store.get(&path).await? else { continue };
@@ -47,7 +51,7 @@ pub async fn ids_to_drop(ctx: &Context, table: &mut TableInWork, key: &CellKey, 
         let committed = is_committed(ctx, &near, &other.footer);
         for batch in other.lineage()? {
             for (id, file) in rows(&batch?).filter(|(id, _)| suspects.contains(id)) {
-                if committed || is_loaded(ctx, &other.footer, file) {
+                if committed || is_loaded(ledger, &other.footer, file) {
                     dropped.insert(id);
                 } else if near < *key {
                     by_key_alone = true;
@@ -70,8 +74,8 @@ pub async fn ids_to_drop(ctx: &Context, table: &mut TableInWork, key: &CellKey, 
 ///
 /// Without rows, all it brought were duplicates to the pass that committed it; another pass that did not see their
 /// originals may have stored them, and those rows are its own, committed by nobody.
-fn is_loaded(ctx: &Context, footer: &CellFooter, file: &str) -> bool {
-    ctx.snapshot.files.get(file).is_some_and(|known| {
+fn is_loaded(ledger: &HashMap<String, FileState>, footer: &CellFooter, file: &str) -> bool {
+    ledger.get(file).is_some_and(|known| {
         known.fate == Fate::Loaded && known.new > 0 && footer.holds(file, known.e_tag.as_deref(), known.size)
     })
 }

@@ -3,7 +3,7 @@
 use super::cell_build::{BuiltCell, CellJob, FilePart, TableInWork, build_cell};
 use super::context::{ColumnPolicy, Context};
 use super::dedupe::Neighbours;
-use super::plan::{DayPlan, PlannedFile};
+use super::plan::DayPlan;
 use super::read::frozen;
 use crate::currents::EventType;
 use crate::error::Result;
@@ -57,9 +57,10 @@ async fn work(
     if is_new && ctx.settings.columns == ColumnPolicy::Freeze {
         return Err(frozen(name, "no definition knows this event type"));
     }
-    let stored = stored_cells(ctx, name).await?;
-    adopt_slots(ctx, name, &stored, &mut days).await?;
     let window = i64::from(ctx.settings.dedupe_window);
+    let around = Around::of(&days, window).filter(|_| !ctx.whole_tables);
+    let stored = stored_cells(ctx, name, around).await?;
+    adopt_slots(ctx, name, &stored, &mut days).await?;
     let mut table = TableInWork {
         schema: ctx.snapshot.schema(name, &ctx.definitions),
         joined: Vec::new(),
@@ -105,8 +106,8 @@ async fn build_days(
             }
             let key = CellKey { table: name.to_string(), queue_date: *day, slot };
             let there = stored.get(&key).copied();
-            let bytes = files.iter().map(PlannedFile::weight).sum::<u64>() + there.map_or(0, |c| c.0 * 2);
-            let largest = files.iter().map(PlannedFile::weight).max().unwrap_or(0);
+            let bytes = files.iter().map(|file| file.weight()).sum::<u64>() + there.map_or(0, |c| c.0 * 2);
+            let largest = files.iter().map(|file| file.weight()).max().unwrap_or(0);
             let _memory = ctx.reserve(bytes, largest).await;
             let job = CellJob { key, slots: plan.slots, files };
             let built = build_cell(ctx, table, &job).await?;
@@ -163,13 +164,31 @@ fn take_back(parts: &mut [FilePart], mut left_out: HashMap<String, u64>) {
     }
 }
 
-/// The table's cells in the store: size, and whether the log knows that version.
-async fn stored_cells(ctx: &Context, name: &str) -> Result<BTreeMap<CellKey, (u64, bool)>> {
-    let found = ctx.store.list(&CellKey::table_folder(name), None).await?;
+/// The days at work and those that their ids are compared with: from the first to the last.
+#[derive(Clone, Copy)]
+struct Around(NaiveDate, NaiveDate);
+
+impl Around {
+    fn of(days: &BTreeMap<NaiveDate, DayPlan>, window: i64) -> Option<Around> {
+        let (first, last) = (days.keys().next()?, days.keys().next_back()?);
+        let window = chrono::Duration::days(window);
+        Some(Around(first.checked_sub_signed(window)?, last.checked_add_signed(window)?))
+    }
+}
+
+/// The table's cells in the store: size, and whether the log knows that version. All of them, or those around the days
+/// at work: the rest are as the log says when the pass before ended well.
+async fn stored_cells(ctx: &Context, name: &str, around: Option<Around>) -> Result<BTreeMap<CellKey, (u64, bool)>> {
+    // Keys of a day sort after its folder's name.
+    let after = around.map(|Around(first, _)| CellKey::day_folder(name, first));
+    let found = ctx.store.list(&CellKey::table_folder(name), after.as_deref()).await?;
     Ok(found
         .into_iter()
         .filter_map(|object| {
             let key = CellKey::from_path(object.location.as_ref())?;
+            if around.is_some_and(|Around(_, last)| key.queue_date > last) {
+                return None;
+            }
             let known = ctx.snapshot.cells.get(&key);
             let committed = known.is_some_and(|c| c.e_tag == object.e_tag && c.size == object.size);
             Some((key, (object.size, committed)))

@@ -4,7 +4,8 @@
 use super::holdings::Holdings;
 use super::sql_type::sql_type;
 use crate::table::{ColumnType, Definitions, EXTRA, QUEUE_DATE, SOURCE_FILE, SOURCE_ROW};
-use crate::warehouse::checkpoint::{cells_batch, counts, files_batch, moments, texts};
+use crate::warehouse::checkpoint::{cells_batch, counts, moments, texts};
+use crate::warehouse::checkpoint_files::files_batch;
 use crate::warehouse::{Fate, LoadSummary, Store, rejects};
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, UInt32Array, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -53,7 +54,7 @@ impl SchemaProvider for SystemTables {
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
         let snapshot = &self.holdings.snapshot;
         let batch = match name {
-            "files" => files_batch(snapshot),
+            "files" => files_batch(&snapshot.files),
             "cells" => cells_batch(snapshot),
             "loads" => loads(&snapshot.loads),
             "quarantine" => quarantine(&self.holdings),

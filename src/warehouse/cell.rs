@@ -24,7 +24,7 @@ pub struct CellKey {
 impl CellKey {
     /// Its object's key: `tables/<table>/queue_date=YYYY-MM-DD/part-<slot>.parquet`.
     pub fn path(&self) -> String {
-        format!("{TABLES}/{}/queue_date={}/part-{:02}.parquet", self.table, self.queue_date, self.slot)
+        format!("{}/part-{:02}.parquet", CellKey::day_folder(&self.table, self.queue_date), self.slot)
     }
 
     /// The cell an object's key names; `None` for any other key.
@@ -41,6 +41,11 @@ impl CellKey {
         }
         let queue_date = NaiveDate::parse_from_str(day, "%Y-%m-%d").ok()?;
         Some(CellKey { table, queue_date, slot: slot.parse().ok()? })
+    }
+
+    /// The folder of a table's day.
+    pub fn day_folder(table: &str, day: NaiveDate) -> String {
+        format!("{TABLES}/{table}/queue_date={day}")
     }
 
     /// The folder of a table.

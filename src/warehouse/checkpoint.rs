@@ -2,33 +2,37 @@
 //! last, `cells.parquet`, which completes the checkpoint.
 
 use super::cell::CellKey;
-use super::log::{CellState, Fate, FileState, LoadSummary};
-use super::snapshot::{Snapshot, TableState};
+use super::checkpoint_files::{self, Wanted};
+use super::log::{CellState, FileState, LoadSummary};
+use super::snapshot::{Snapshot, TableState, Unread};
 use super::store::{PutIf, Store};
 use crate::currents::QueueHour;
 use crate::error::{Error, Result};
 use crate::table::NewColumn;
 use arrow::array::{
-    Array, ArrayRef, AsArray, Date32Array, RecordBatch, StringArray, TimestampMicrosecondArray,
-    TimestampMillisecondArray, UInt8Array, UInt64Array,
+    Array, ArrayRef, AsArray, Date32Array, RecordBatch, StringArray, TimestampMicrosecondArray, UInt8Array, UInt64Array,
 };
-use arrow::datatypes::{Date32Type, TimestampMicrosecondType, TimestampMillisecondType, UInt8Type, UInt64Type};
+use arrow::datatypes::{Date32Type, TimestampMicrosecondType, UInt8Type, UInt64Type};
 use bytes::Bytes;
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The folder of checkpoints.
 pub const CHECKPOINT: &str = "meta/checkpoint";
 /// How many log entries may follow a checkpoint before a new one is written.
 pub const EVERY: u64 = 10;
+/// An entry of so many files gets a checkpoint at once: the next pass would read all of it to find a few of them.
+pub const MANY_FILES: usize = 50_000;
 
 const REST: &str = "eddyline.snapshot";
+const CELLS: &str = "cells.parquet";
 
 /// What is neither a cell nor a file; kept as JSON in the metadata of `cells.parquet`.
 #[derive(Serialize, Deserialize, Default)]
@@ -36,14 +40,18 @@ struct Rest {
     tables: BTreeMap<String, (Option<String>, Vec<NewColumn>)>,
     watermarks: BTreeMap<String, String>,
     loads: Vec<LoadSummary>,
+    /// See [`Snapshot::undated_prefixes`]; absent in checkpoints of before it was kept.
+    #[serde(default)]
+    undated: Option<BTreeSet<String>>,
 }
 
 fn folder(seq: u64) -> String {
     format!("{CHECKPOINT}/{seq:020}")
 }
 
-/// Writes a checkpoint of a snapshot. Harmless when it exists already.
+/// Writes a checkpoint of a snapshot whose ledger was read whole. Harmless when it exists already.
 pub async fn write(store: &Store, snapshot: &Snapshot) -> Result<()> {
+    debug_assert!(snapshot.unread.is_none(), "the ledger of a checkpoint has to be whole");
     let rest = Rest {
         tables: snapshot
             .tables
@@ -52,18 +60,16 @@ pub async fn write(store: &Store, snapshot: &Snapshot) -> Result<()> {
             .collect(),
         watermarks: snapshot.watermarks.iter().map(|(p, h)| (p.clone(), h.to_string())).collect(),
         loads: snapshot.loads.clone(),
+        undated: Some(snapshot.undated_prefixes()),
     };
     let rest = serde_json::to_string(&rest).map_err(|e| Error::failed("cannot write a checkpoint").because(e))?;
     let folder = folder(snapshot.seq);
-    for (name, batch, pairs) in [
-        ("files", files_batch(snapshot), Vec::new()),
-        ("cells", cells_batch(snapshot), vec![KeyValue::new(REST.to_string(), rest)]),
-    ] {
-        let path = format!("{folder}/{name}.parquet");
-        let bytes = batch
-            .map_err(|e| e.to_string())
-            .and_then(|b| encode(&b, pairs).map_err(|e| e.to_string()))
-            .map_err(|e| Error::failed(format!("cannot write {path}")).because(e))?;
+    let pairs = vec![KeyValue::new(REST.to_string(), rest)];
+    let cells = cells_batch(snapshot).map_err(ParquetError::from).and_then(|batch| encode(&batch, pairs));
+    // The cells last: they complete it.
+    for (name, bytes) in [(checkpoint_files::NAME, checkpoint_files::encode(&snapshot.files)), (CELLS, cells)] {
+        let path = format!("{folder}/{name}");
+        let bytes = bytes.map_err(|e| Error::failed(format!("cannot write {path}")).because(e))?;
         store.put(&path, bytes, PutIf::Absent).await?;
     }
     Ok(())
@@ -74,21 +80,17 @@ pub async fn newest_seq(store: &Store) -> Result<Option<u64>> {
     let found = store.list(CHECKPOINT, None).await?;
     let complete = found.iter().filter_map(|o| {
         let rest = o.location.as_ref().strip_prefix(CHECKPOINT)?.strip_prefix('/')?;
-        rest.strip_suffix("/cells.parquet")?.parse::<u64>().ok()
+        rest.strip_suffix(CELLS)?.strip_suffix('/')?.parse::<u64>().ok()
     });
     Ok(complete.max())
 }
 
-/// The newest complete checkpoint.
+/// The newest complete checkpoint, without its ledger: that is [`Unread`].
 pub async fn newest(store: &Store) -> Result<Option<Snapshot>> {
     let newest = newest_seq(store).await?;
     let Some(seq) = newest else { return Ok(None) };
     let mut snapshot = Snapshot { seq, ..Snapshot::default() };
-    let (files, _) = read(store, &format!("{}/files.parquet", folder(seq))).await?;
-    for batch in &files {
-        read_files(batch, &mut snapshot);
-    }
-    let path = format!("{}/cells.parquet", folder(seq));
+    let path = format!("{}/{CELLS}", folder(seq));
     let (cells, rest) = read(store, &path).await?;
     for batch in &cells {
         read_cells(batch, &mut snapshot);
@@ -102,7 +104,17 @@ pub async fn newest(store: &Store) -> Result<Option<Snapshot>> {
         .collect();
     snapshot.watermarks = rest.watermarks.into_iter().filter_map(|(p, h)| Some((p, QueueHour::parse(&h)?))).collect();
     snapshot.loads = rest.loads;
+    let complete = rest.undated.is_some();
+    snapshot.unread = Some(Unread { seq, undated: rest.undated.unwrap_or_default() });
+    if !complete {
+        snapshot.read_files(store, &Wanted::All).await?;
+    }
     Ok(Some(snapshot))
+}
+
+/// Reads from the ledger of a checkpoint.
+pub async fn read_files(store: &Store, seq: u64, wanted: &Wanted) -> Result<Vec<FileState>> {
+    checkpoint_files::read(store, &format!("{}/{}", folder(seq), checkpoint_files::NAME), wanted).await
 }
 
 fn encode(batch: &RecordBatch, pairs: Vec<KeyValue>) -> parquet::errors::Result<Bytes> {
@@ -113,11 +125,7 @@ fn encode(batch: &RecordBatch, pairs: Vec<KeyValue>) -> parquet::errors::Result<
 }
 
 async fn read(store: &Store, path: &str) -> Result<(Vec<RecordBatch>, String)> {
-    let wrong = |e: String| {
-        Error::failed(format!("cannot read the checkpoint {path}"))
-            .because(e)
-            .hint("delete that checkpoint's folder: the log alone is enough")
-    };
+    let wrong = |e: String| wrong_checkpoint(path).because(e);
     let object = store.get(path).await?.ok_or_else(|| wrong("it is missing".into()))?;
     let builder = ParquetRecordBatchReaderBuilder::try_new(object.bytes).map_err(|e| wrong(e.to_string()))?;
     let pairs = builder.metadata().file_metadata().key_value_metadata();
@@ -127,7 +135,13 @@ async fn read(store: &Store, path: &str) -> Result<(Vec<RecordBatch>, String)> {
     Ok((batches, rest))
 }
 
-type Columns = Vec<(&'static str, ArrayRef)>;
+/// A checkpoint that cannot be read.
+pub(super) fn wrong_checkpoint(path: &str) -> Error {
+    Error::failed(format!("cannot read the checkpoint {path}"))
+        .hint("delete that checkpoint's folder: the log alone is enough")
+}
+
+pub(super) type Columns = Vec<(&'static str, ArrayRef)>;
 
 /// A column of text; `None` is null.
 pub fn texts<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
@@ -142,30 +156,6 @@ pub fn counts(values: impl Iterator<Item = u64>) -> ArrayRef {
 /// A column of moments, microseconds in UTC.
 pub fn moments(values: impl Iterator<Item = DateTime<Utc>>) -> ArrayRef {
     Arc::new(TimestampMicrosecondArray::from_iter_values(values.map(|t| t.timestamp_micros())).with_timezone("UTC"))
-}
-
-/// The ledger as a record batch; also what `system.files` shows.
-pub fn files_batch(snapshot: &Snapshot) -> std::result::Result<RecordBatch, arrow::error::ArrowError> {
-    let mut files: Vec<&FileState> = snapshot.files.values().collect();
-    files.sort_by(|a, b| a.key.cmp(&b.key));
-    let all = || files.iter().copied();
-    let modified = TimestampMillisecondArray::from_iter_values(all().map(|f| f.modified)).with_timezone("UTC");
-    let columns: Columns = vec![
-        ("key", texts(all().map(|f| Some(f.key.as_str())))),
-        ("e_tag", texts(all().map(|f| f.e_tag.as_deref()))),
-        ("size", counts(all().map(|f| f.size))),
-        ("modified", Arc::new(modified)),
-        ("fate", texts(all().map(|f| Some(f.fate.as_str())))),
-        ("reason", texts(all().map(|f| Some(f.reason.as_str()).filter(|r| !r.is_empty())))),
-        ("event_type", texts(all().map(|f| f.event_type.as_deref()))),
-        ("queue_hour", texts(all().map(|f| Some(f.hour.as_str())))),
-        ("records", counts(all().map(|f| f.read))),
-        ("new", counts(all().map(|f| f.new))),
-        ("duplicates", counts(all().map(|f| f.duplicates))),
-        ("rejected", counts(all().map(|f| f.rejected))),
-        ("loaded_at", moments(all().map(|f| f.loaded_at))),
-    ];
-    RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(n, a)| (n, a, true)))
 }
 
 /// The cells as a record batch; also what `system.cells` shows.
@@ -194,51 +184,26 @@ pub fn cells_batch(snapshot: &Snapshot) -> std::result::Result<RecordBatch, arro
 }
 
 /// One row of a checkpoint's batch, by column name. Absent columns and nulls are `None`.
-struct Row<'a>(&'a RecordBatch, usize);
+pub(super) struct Row<'a>(pub(super) &'a RecordBatch, pub(super) usize);
 
 impl Row<'_> {
-    fn at(&self, name: &str) -> Option<&ArrayRef> {
+    pub(super) fn at(&self, name: &str) -> Option<&ArrayRef> {
         self.0.column_by_name(name).filter(|c| c.is_valid(self.1))
     }
-    fn text(&self, name: &str) -> Option<String> {
+    pub(super) fn text(&self, name: &str) -> Option<String> {
         self.at(name).and_then(|c| c.as_string_opt::<i32>()).map(|c| c.value(self.1).to_string())
     }
-    fn count(&self, name: &str) -> u64 {
+    pub(super) fn count(&self, name: &str) -> u64 {
         self.at(name).and_then(|c| c.as_primitive_opt::<UInt64Type>()).map_or(0, |c| c.value(self.1))
     }
-    fn small(&self, name: &str) -> u8 {
+    pub(super) fn small(&self, name: &str) -> u8 {
         self.at(name).and_then(|c| c.as_primitive_opt::<UInt8Type>()).map_or(0, |c| c.value(self.1))
     }
-    fn micros(&self, name: &str) -> Option<i64> {
+    pub(super) fn micros(&self, name: &str) -> Option<i64> {
         self.at(name).and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>()).map(|c| c.value(self.1))
     }
-    fn moment(&self, name: &str) -> DateTime<Utc> {
+    pub(super) fn moment(&self, name: &str) -> DateTime<Utc> {
         self.micros(name).and_then(DateTime::from_timestamp_micros).unwrap_or_default()
-    }
-}
-
-fn read_files(batch: &RecordBatch, snapshot: &mut Snapshot) {
-    for row in (0..batch.num_rows()).map(|r| Row(batch, r)) {
-        let (Some(key), Some(fate)) = (row.text("key"), row.text("fate").and_then(|f| Fate::parse(&f))) else {
-            continue;
-        };
-        let modified = row.at("modified").and_then(|c| c.as_primitive_opt::<TimestampMillisecondType>());
-        let file = FileState {
-            e_tag: row.text("e_tag"),
-            size: row.count("size"),
-            modified: modified.map_or(0, |c| c.value(row.1)),
-            fate,
-            reason: row.text("reason").unwrap_or_default(),
-            event_type: row.text("event_type"),
-            hour: row.text("queue_hour").unwrap_or_default(),
-            read: row.count("records"),
-            new: row.count("new"),
-            duplicates: row.count("duplicates"),
-            rejected: row.count("rejected"),
-            loaded_at: row.moment("loaded_at"),
-            key: key.clone(),
-        };
-        snapshot.files.insert(key, file);
     }
 }
 
@@ -268,6 +233,7 @@ fn read_cells(batch: &RecordBatch, snapshot: &mut Snapshot) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::warehouse::Fate;
     use object_store::memory::InMemory;
 
     #[tokio::test]
@@ -311,6 +277,6 @@ mod tests {
         snapshot.watermarks.insert("p".into(), QueueHour::parse("2026-02-03-04").unwrap());
         assert_eq!(newest(&store).await.unwrap(), None);
         write(&store, &snapshot).await.unwrap();
-        assert_eq!(newest(&store).await.unwrap(), Some(snapshot));
+        assert_eq!(Snapshot::open(&store).await.unwrap(), snapshot);
     }
 }

@@ -1,11 +1,13 @@
 //! An object store on a local folder that keeps the warehouse's two rules: nothing but final objects ever lies under
 //! `tables/`, and what was acknowledged survives a power cut.
 //!
-//! Reads and listings are `object_store`'s own. Writes go to `meta/tmp/`, are synced, and reach their key in one
+//! Reads and listings are `object_store`'s own, but that a listing from some key on does not look into folders that lie
+//! before it. Writes go to `meta/tmp/`, are synced, and reach their key in one
 //! rename (or one hard link, which fails when the key exists). `PutMode::Update` compares the ETag and then renames;
 //! between processes that is made safe by the writer's lock (see [`super::lock`]).
 
 use async_trait::async_trait;
+use futures::StreamExt;
 use futures::stream::BoxStream;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
@@ -42,6 +44,32 @@ impl LocalDisk {
         let root = fs::canonicalize(root).map_err(|e| failed(root, e))?;
         let reads = LocalFileSystem::new_with_prefix(&root)?;
         Ok(LocalDisk { root, reads, staged: AtomicU64::new(0) })
+    }
+
+    /// The folders right under `prefix` that may hold keys after `offset`; `prefix` itself when files lie there too.
+    fn children_after(&self, prefix: Option<&Path>, offset: &Path) -> Result<Vec<Path>> {
+        let whole = prefix.cloned().unwrap_or_default();
+        let folder = self.reads.path_to_filesystem(&whole)?;
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(e) => return Err(failed(&folder, e)),
+        };
+        let mut children = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(|e| failed(&folder, e))?;
+            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            let name = entry.file_name().into_string().ok();
+            let child = name.and_then(|name| Path::parse(format!("{whole}/{name}").trim_start_matches('/')).ok());
+            match child.filter(|_| is_folder) {
+                // Its keys begin with its name and a slash.
+                Some(child) if child < *offset && !offset.prefix_matches(&child) => {}
+                Some(child) => children.push(child),
+                None => return Ok(vec![whole]),
+            }
+        }
+        children.sort();
+        Ok(children)
     }
 
     fn stage(&self, payload: &PutPayload) -> Result<PathBuf> {
@@ -151,6 +179,20 @@ impl ObjectStore for LocalDisk {
         self.reads.list(prefix)
     }
 
+    fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
+        let offset = offset.clone();
+        let children = match self.children_after(prefix, &offset) {
+            Ok(children) => children,
+            Err(e) => return futures::stream::once(async { Err(e) }).boxed(),
+        };
+        // Streams are lazy: a folder is read when its turn comes.
+        let listings: Vec<_> = children.iter().map(|child| self.reads.list(Some(child))).collect();
+        let after = move |found: &Result<ObjectMeta>| {
+            std::future::ready(found.as_ref().map_or(true, |object| object.location > offset))
+        };
+        futures::stream::iter(listings).flatten().filter(after).boxed()
+    }
+
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
         self.reads.list_with_delimiter(prefix).await
     }
@@ -192,5 +234,39 @@ mod tests {
         let _ = store.put_opts(&key, "two".into(), PutMode::Create.into()).await;
         assert_eq!(fs::read_dir(dir.path().join(STAGING)).unwrap().count(), 0);
         assert_eq!(fs::read_dir(dir.path().join("tables/t")).unwrap().count(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_listing_from_a_key_on_is_what_is_left_of_the_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = LocalDisk::new(dir.path()).unwrap();
+        let days = ["2026-01-01", "2026-01-02", "2026-01-03"];
+        let parts =
+            days.iter().flat_map(|day| (0..2).map(move |n| format!("tables/t/queue_date={day}/part-0{n}.parquet")));
+        let keys: Vec<String> = parts.chain(["meta/log/1.json".into(), "meta/log/2.json".into()]).collect();
+        for key in &keys {
+            store.put(&Path::from(key.as_str()), "x".into()).await.unwrap();
+        }
+        // Beside folders, a file: then nothing is left out by name.
+        store.put(&Path::from("tables/mixed/a/1"), "x".into()).await.unwrap();
+        store.put(&Path::from("tables/mixed/b"), "x".into()).await.unwrap();
+        let found = async |prefix: &str, offset: &str| -> Vec<String> {
+            let listing = store.list_with_offset(Some(&Path::from(prefix)), &Path::from(offset));
+            let mut found: Vec<String> = listing.map(|object| object.unwrap().location.to_string()).collect().await;
+            found.sort();
+            found
+        };
+        for (prefix, offset) in [
+            ("tables/t", "tables/t/queue_date=2026-01-02"),
+            ("tables/t", "tables/t/queue_date=2026-01-02/part-00.parquet"),
+            ("tables/t", "tables/t/queue_date=2025"),
+            ("tables/t", "tables/u"),
+            ("meta/log", "meta/log/1.json"),
+            ("tables/none", "tables/none/x"),
+        ] {
+            let wanted = keys.iter().filter(|key| key.starts_with(&format!("{prefix}/")) && key.as_str() > offset);
+            assert_eq!(found(prefix, offset).await, wanted.cloned().collect::<Vec<_>>(), "{prefix} after {offset}");
+        }
+        assert_eq!(found("tables/mixed", "tables/mixed/a").await, ["tables/mixed/a/1", "tables/mixed/b"]);
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod cell;
 pub mod checkpoint;
+pub mod checkpoint_files;
 pub mod clouds;
 pub mod dataset;
 pub mod encode;

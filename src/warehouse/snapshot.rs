@@ -2,13 +2,14 @@
 
 use super::cell::CellKey;
 use super::checkpoint;
+use super::checkpoint_files::Wanted;
 use super::log::{CellState, FileState, LOG, LoadSummary, LogEntry, entry_path, entry_seq, read_entry};
 use super::store::Store;
-use crate::currents::QueueHour;
+use crate::currents::{QueueHour, event_type_prefix};
 use crate::error::Result;
 use crate::table::{Definitions, NewColumn, TableSchema};
 use chrono::NaiveDate;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// How many past loads are remembered for `system.loads`.
 pub const LOADS_KEPT: usize = 1_000;
@@ -22,6 +23,15 @@ pub struct TableState {
     pub discovered: Vec<NewColumn>,
 }
 
+/// The ledger of a checkpoint, of which a pass reads what it lists.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Unread {
+    /// The checkpoint's number.
+    pub seq: u64,
+    /// See [`Snapshot::undated_prefixes`].
+    pub undated: BTreeSet<String>,
+}
+
 /// The folded log.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Snapshot {
@@ -29,8 +39,10 @@ pub struct Snapshot {
     pub seq: u64,
     /// Every cell.
     pub cells: BTreeMap<CellKey, CellState>,
-    /// The ledger: every file ever seen, by key.
+    /// The ledger: every file ever seen, by key; less what is `unread`.
     pub files: HashMap<String, FileState>,
+    /// The part of the ledger that was not read. `None`: all of it was.
+    pub unread: Option<Unread>,
     /// Tables that have something beyond their definition.
     pub tables: BTreeMap<String, TableState>,
     /// How far each listing prefix is loaded.
@@ -42,9 +54,43 @@ pub struct Snapshot {
 impl Snapshot {
     /// Folds the log: the newest checkpoint and every entry after it.
     pub async fn open(store: &Store) -> Result<Snapshot> {
+        let mut snapshot = Snapshot::open_without_files(store).await?;
+        snapshot.read_files(store, &Wanted::All).await?;
+        Ok(snapshot)
+    }
+
+    /// The same, and leaves the ledger of the checkpoint unread: what a pass needs of it is known once it has listed.
+    pub async fn open_without_files(store: &Store) -> Result<Snapshot> {
         let mut snapshot = checkpoint::newest(store).await?.unwrap_or_default();
         snapshot.catch_up(store).await?;
         Ok(snapshot)
+    }
+
+    /// Reads of the unread part of the ledger at least what is wanted.
+    pub async fn read_files(&mut self, store: &Store, wanted: &Wanted) -> Result<()> {
+        let Some(unread) = &self.unread else { return Ok(()) };
+        let found = checkpoint::read_files(store, unread.seq, wanted).await?;
+        self.files.reserve(found.len());
+        for file in found {
+            // What was folded since is newer.
+            self.files.entry(file.key.clone()).or_insert(file);
+        }
+        if *wanted == Wanted::All {
+            self.unread = None;
+        }
+        Ok(())
+    }
+
+    /// Prefixes of event types that hold files outside `date=` folders. Those have no place in the order of hours, so
+    /// such a prefix is always listed from its beginning.
+    pub fn undated_prefixes(&self) -> BTreeSet<String> {
+        let mut found = self.unread.as_ref().map(|unread| unread.undated.clone()).unwrap_or_default();
+        for (prefix, rest) in self.files.keys().filter_map(|key| event_type_prefix(key)) {
+            if !rest.starts_with("date=") && !found.contains(prefix) {
+                found.insert(prefix.to_string());
+            }
+        }
+        found
     }
 
     /// Folds entries that were appended since. Returns how many. An entry that cannot be read is an error, unless a

@@ -165,6 +165,16 @@ impl Store {
         }
     }
 
+    /// The names of the folders right under a folder, sorted.
+    pub async fn folders(&self, folder: &str) -> Result<Vec<String>> {
+        let wrong = |e| store_error(format!("cannot list {folder} in {}", self.url), e);
+        let listing = self.objects.list_with_delimiter(Some(&Path::from(folder))).await.map_err(wrong)?;
+        let mut names: Vec<String> =
+            listing.common_prefixes.iter().filter_map(|path| path.filename().map(str::to_string)).collect();
+        names.sort();
+        Ok(names)
+    }
+
     /// Everything under a folder, sorted by key; only keys after `after` when given.
     pub async fn list(&self, folder: &str, after: Option<&str>) -> Result<Vec<ObjectMeta>> {
         let prefix = Path::from(folder);

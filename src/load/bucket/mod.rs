@@ -3,7 +3,7 @@
 mod folder;
 mod objects;
 
-use crate::currents::QueueHour;
+use crate::currents::{QueueHour, event_type_prefix};
 use crate::error::{Error, Result};
 use crate::warehouse::Requests;
 use crate::warehouse::clouds;
@@ -174,14 +174,6 @@ impl Bucket {
             Place::Objects(_) => (1, u64::MAX),
         }
     }
-}
-
-/// The part of a key up to and including its `event_type=…/` segment, and the rest.
-pub fn event_type_prefix(key: &str) -> Option<(&str, &str)> {
-    let at = key.find("event_type=")?;
-    let rest = key.get(at..)?;
-    let end = at + rest.find('/')? + 1;
-    Some((key.get(..end)?, key.get(end..)?))
 }
 
 /// Whether a key lies before the bound of its prefix. A `date=` without an hour stands for its whole day.

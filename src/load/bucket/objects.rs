@@ -4,7 +4,8 @@
 //! What lies beside is listed whole. Braze's other exports can be larger than Currents itself: unless everything is
 //! asked for, they are looked into only as far as it takes to see that no Currents export lies in them.
 
-use super::{Bound, Fetched, Listed, Listing, event_type_prefix, is_before};
+use super::{Bound, Fetched, Listed, Listing, is_before};
+use crate::currents::event_type_prefix;
 use crate::error::{Error, Result};
 use crate::warehouse::clouds::{Pages, Remote};
 use crate::warehouse::odd_names::{original, path_of};
