@@ -9,6 +9,7 @@ use super::catalog::{CATALOG, PUBLIC};
 use super::complaint::{About, translate};
 use super::footers::Footers;
 use super::holdings::Holdings;
+use super::memory::SharedPool;
 use super::postgres::PgCatalog;
 use super::reader::Trace;
 use super::statement::{Effect, ParseFailure, Statement, effect, parse};
@@ -21,7 +22,6 @@ use crate::error::{Error, Result};
 use crate::table::Definitions;
 use crate::warehouse::{CellKey, Snapshot, Store};
 use datafusion::error::DataFusionError;
-use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::physical_plan::execute_stream;
 use datafusion::prelude::SessionConfig;
@@ -75,8 +75,7 @@ impl Session {
         let views =
             workers.run(async move { views::load(builtin_views::FILES, &overlay, |n| known(&names, n)) }).await?;
         let views = Arc::new(views?);
-        let mut runtime =
-            RuntimeEnvBuilder::new().with_memory_pool(Arc::new(FairSpillPool::new(options.memory.max(1))));
+        let mut runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(SharedPool::new(options.memory.max(1))));
         if let Some(folder) = &options.spill {
             runtime = runtime.with_temp_file_path(folder);
         }

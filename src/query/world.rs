@@ -5,6 +5,7 @@
 use super::catalog::{CATALOG, PUBLIC, Relations};
 use super::footers::Footers;
 use super::holdings::Holdings;
+use super::in_turn::InTurn;
 use super::last::LastResult;
 use super::pinned::Pinned;
 use super::postgres::{Origin, PgCatalog};
@@ -15,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::table::Definitions;
 use crate::warehouse::Store;
 use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, SchemaProvider};
+use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::context::SessionContext;
 use datafusion::execution::object_store::{DefaultObjectStoreRegistry, ObjectStoreUrl};
 use datafusion::execution::runtime_env::RuntimeEnv;
@@ -91,7 +93,12 @@ impl World {
         let runtime = Arc::new(RuntimeEnv { object_store_registry: registry, ..(*ground.runtime).clone() });
         let wrong = |e| Error::failed("cannot set up the query engine").because(e);
         runtime.register_object_store(ObjectStoreUrl::parse(WAREHOUSE_URL).map_err(wrong)?.as_ref(), store);
-        let mut context = SessionContext::new_with_config_rt(config, runtime);
+        let state = SessionStateBuilder::new()
+            .with_config(config)
+            .with_runtime_env(runtime)
+            .with_default_features()
+            .with_physical_optimizer_rule(Arc::new(InTurn));
+        let mut context = SessionContext::new_with_state(state.build());
         // Braze puts JSON into text columns: properties, `_extra`.
         datafusion_functions_json::register_all(&mut context).map_err(wrong)?;
         context.register_udf(super::local_time::local_time());

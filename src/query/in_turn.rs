@@ -1,0 +1,177 @@
+//! Parts of a union one after another instead of all at once.
+//!
+//! DataFusion runs every input of a union at the same time, on however few threads. For scans that is right: they wait
+//! for the store together. For parts that join and aggregate, such as the six channels of `dispatch_lifecycle`, it means
+//! that the memory of all of them is held at once. Here as many partitions run as there are threads, and each takes the
+//! next part when it is done with the one before.
+
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::Result;
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::execution::TaskContext;
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::aggregates::AggregateExec;
+use datafusion::physical_plan::joins::{HashJoinExec, NestedLoopJoinExec, SortMergeJoinExec};
+use datafusion::physical_plan::sorts::sort::SortExec;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::union::UnionExec;
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, Partitioning, PlanProperties,
+    SendableRecordBatchStream,
+};
+use futures::TryStreamExt;
+use std::fmt;
+use std::sync::Arc;
+
+/// Puts [`InTurnExec`] over unions with several parts that hold much.
+#[derive(Debug)]
+pub struct InTurn;
+
+impl PhysicalOptimizerRule for InTurn {
+    fn optimize(&self, plan: Arc<dyn ExecutionPlan>, config: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
+        let width = config.execution.target_partitions.max(1);
+        let wrapped = plan.transform_up(|node| {
+            let partitions = node.output_partitioning().partition_count();
+            let is_union = node.downcast_ref::<UnionExec>().is_some();
+            // An order would have to be merged.
+            if !is_union || partitions <= width || node.output_ordering().is_some() || !several_hold_much(&node)? {
+                return Ok(Transformed::no(node));
+            }
+            Ok(Transformed::yes(Arc::new(InTurnExec::new(node, width)) as Arc<dyn ExecutionPlan>))
+        })?;
+        Ok(wrapped.data)
+    }
+
+    fn name(&self) -> &str {
+        "in_turn"
+    }
+
+    fn schema_check(&self) -> bool {
+        true
+    }
+}
+
+/// Whether at least two inputs have an operator that collects its rows.
+fn several_hold_much(union: &Arc<dyn ExecutionPlan>) -> Result<bool> {
+    let mut found = 0;
+    for input in union.children() {
+        let holds_much = input.exists(|node| {
+            Ok(node.downcast_ref::<AggregateExec>().is_some()
+                || node.downcast_ref::<HashJoinExec>().is_some()
+                || node.downcast_ref::<NestedLoopJoinExec>().is_some()
+                || node.downcast_ref::<SortMergeJoinExec>().is_some()
+                || node.downcast_ref::<SortExec>().is_some())
+        })?;
+        found += usize::from(holds_much);
+    }
+    Ok(found > 1)
+}
+
+/// Fewer partitions than its input has: each runs some of them, one after another.
+#[derive(Debug)]
+struct InTurnExec {
+    input: Arc<dyn ExecutionPlan>,
+    properties: Arc<PlanProperties>,
+    width: usize,
+}
+
+impl InTurnExec {
+    fn new(input: Arc<dyn ExecutionPlan>, width: usize) -> InTurnExec {
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new(input.schema()),
+            Partitioning::UnknownPartitioning(width),
+            input.pipeline_behavior(),
+            input.boundedness(),
+        );
+        InTurnExec { input, properties: Arc::new(properties), width }
+    }
+}
+
+impl DisplayAs for InTurnExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let partitions = self.input.output_partitioning().partition_count();
+        write!(f, "InTurnExec: {partitions} partitions, {} at a time", self.width)
+    }
+}
+
+impl ExecutionPlan for InTurnExec {
+    fn name(&self) -> &str {
+        "InTurnExec"
+    }
+
+    fn schema(&self) -> SchemaRef {
+        self.input.schema()
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.input]
+    }
+
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn with_new_children(self: Arc<Self>, mut children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        let input = children.pop().unwrap_or_else(|| self.input.clone());
+        Ok(Arc::new(InTurnExec::new(input, self.width)))
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let input = self.input.clone();
+        let partitions = (partition..input.output_partitioning().partition_count()).step_by(self.width);
+        // Lazy: a partition begins when the one before has ended.
+        let streams = partitions.map(move |partition| input.execute(partition, context.clone()));
+        let rows = futures::stream::iter(streams).try_flatten();
+        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), rows)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use datafusion::execution::SessionStateBuilder;
+    use datafusion::physical_plan::{collect, displayable};
+    use datafusion::prelude::{SessionConfig, SessionContext};
+
+    const PART: &str = "SELECT a % 7 AS k, count(*) AS n FROM (SELECT unnest(range(0, 1000)) AS a) GROUP BY 1";
+
+    async fn run(sql: &str) -> (String, usize) {
+        let config = SessionConfig::new().with_target_partitions(2);
+        let state = SessionStateBuilder::new()
+            .with_config(config)
+            .with_default_features()
+            .with_physical_optimizer_rule(Arc::new(InTurn))
+            .build();
+        let context = SessionContext::new_with_state(state);
+        let plan = context.sql(sql).await.unwrap().create_physical_plan().await.unwrap();
+        let text = displayable(plan.as_ref()).indent(false).to_string();
+        let rows = collect(plan, context.task_ctx()).await.unwrap();
+        (text, rows.iter().map(|batch| batch.num_rows()).sum())
+    }
+
+    #[tokio::test]
+    async fn parts_that_aggregate_take_turns_and_no_row_is_lost() {
+        let (plan, rows) = run(&[PART; 5].join(" UNION ALL ")).await;
+        assert!(plan.contains("InTurnExec: 10 partitions, 2 at a time"), "{plan}");
+        assert_eq!(rows, 35);
+        let over = format!("SELECT k, sum(n) FROM ({}) GROUP BY k", [PART; 3].join(" UNION ALL "));
+        assert_eq!(run(&over).await.1, 7);
+    }
+
+    #[tokio::test]
+    async fn parts_that_only_read_run_at_once() {
+        let part = "SELECT * FROM (VALUES (1), (2)) AS t (a) WHERE a > 0";
+        let (plan, rows) = run(&[part; 4].join(" UNION ALL ")).await;
+        assert!(!plan.contains("InTurnExec"), "{plan}");
+        assert_eq!(rows, 8);
+    }
+}
