@@ -184,7 +184,7 @@ fn lost_answers_to_writes_change_nothing(place: Place) {
     let calm = Scene::new(place, &export().earlier);
     let first = calm.calm();
     calm.upload(&export().later);
-    let expected = [first, calm.calm()].map(|run| run.json()["counters"].clone());
+    let expected = [first, calm.calm()].map(counts);
     for reset in [false, true] {
         let rules = json!([
             {"fault": "lose", "method": "PUT", "path": "meta/dataset.json", "count": 1, "reset": reset},
@@ -194,8 +194,15 @@ fn lost_answers_to_writes_change_nothing(place: Place) {
             {"fault": "lose", "kind": "update", "path": "tables/", "count": 2, "reset": reset},
         ]);
         let runs = assert_loads_through(place, &rules, |proxy, when| assert!(proxy.faults("lose") >= 5, "{when}"));
-        assert_eq!(runs.map(|run| run.json()["counters"].clone()), expected);
+        assert_eq!(runs.map(counts), expected);
     }
+}
+
+/// What a pass counted, but for bytes written: the ETags of the source are compressed into the cells.
+fn counts(run: Run) -> Value {
+    let mut counters = run.json()["counters"].clone();
+    counters.as_object_mut().unwrap().remove("written");
+    counters
 }
 
 /// Every write of a pass in its turn.

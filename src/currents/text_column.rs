@@ -110,8 +110,9 @@ impl TextColumn {
 
     pub(super) fn finish(self) -> Result<StringArray, NotUtf8> {
         let TextColumn { mut data, offsets, valid } = self;
-        // Values of changing length leave up to half of the room empty, and many pieces wait to become one cell.
-        if data.capacity() - data.len() > data.len() / 8 {
+        // Values of changing length leave up to half of the room empty, and many pieces wait to become one cell. For a
+        // tiny file it is not worth a word with the allocator.
+        if data.capacity() - data.len() > (data.len() / 8).max(4 << 10) {
             data.shrink_to_fit();
         }
         let data = Buffer::from_vec(data);

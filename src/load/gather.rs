@@ -77,7 +77,7 @@ impl Gathered {
                 let outcomes = ctx.bucket.fetch_all(&listed, most).await;
                 futures::stream::iter(bundle.into_iter().zip(outcomes))
             })
-            .buffered(ctx.settings.files_ahead(largest))
+            .buffered(ctx.bucket.ahead(ctx.settings.files_ahead(largest)))
             .flatten();
         let doing = format!("while building {key}");
         while let Some((file, outcome)) = ctx.stop.or(&doing, fetched.next()).await? {

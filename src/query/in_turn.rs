@@ -2,8 +2,11 @@
 //!
 //! DataFusion runs every input of a union at the same time, on however few threads. For scans that is right: they wait
 //! for the store together. For parts that join and aggregate, such as the six channels of `dispatch_lifecycle`, it means
-//! that the memory of all of them is held at once. Here as many partitions run as there are threads, and each takes the
-//! next part when it is done with the one before.
+//! that the memory of all of them is held at once. Here as many partitions come out as there are threads, and each takes
+//! the next part when it is done with the one before.
+//!
+//! All partitions of one part run at the same time. They may wait for each other: a join whose build side narrows what
+//! the probe side reads begins only when every partition of it has said what it built.
 
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
@@ -22,6 +25,7 @@ use datafusion::physical_plan::{
     SendableRecordBatchStream,
 };
 use futures::TryStreamExt;
+use futures::stream::select_all;
 use std::fmt;
 use std::sync::Arc;
 
@@ -69,7 +73,7 @@ fn several_hold_much(union: &Arc<dyn ExecutionPlan>) -> Result<bool> {
     Ok(found > 1)
 }
 
-/// Fewer partitions than its input has: each runs some of them, one after another.
+/// Fewer partitions than its input has, which is a union: each runs its share of one part, then of the next.
 #[derive(Debug)]
 struct InTurnExec {
     input: Arc<dyn ExecutionPlan>,
@@ -127,11 +131,29 @@ impl ExecutionPlan for InTurnExec {
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let input = self.input.clone();
-        let partitions = (partition..input.output_partitioning().partition_count()).step_by(self.width);
-        // Lazy: a partition begins when the one before has ended.
-        let streams = partitions.map(move |partition| input.execute(partition, context.clone()));
-        let rows = futures::stream::iter(streams).try_flatten();
+        // Lazy: a part begins when the one before has ended.
+        let parts = self.shares(partition).into_iter().map(move |share| {
+            let streams = share.into_iter().map(|partition| input.execute(partition, context.clone()));
+            streams.collect::<Result<Vec<_>>>().map(select_all)
+        });
+        let rows = futures::stream::iter(parts).try_flatten();
         Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), rows)))
+    }
+}
+
+impl InTurnExec {
+    /// The union's partitions that one partition of ours runs, part by part.
+    fn shares(&self, partition: usize) -> Vec<Vec<usize>> {
+        let mut begins = 0;
+        let mut shares = Vec::new();
+        for (number, part) in self.input.children().into_iter().enumerate() {
+            let partitions = part.output_partitioning().partition_count();
+            // Parts of a single partition go round.
+            let ours = (0..partitions).filter(|at| (at + number) % self.width == partition);
+            shares.push(ours.map(|at| begins + at).collect());
+            begins += partitions;
+        }
+        shares
     }
 }
 
@@ -141,6 +163,7 @@ mod tests {
     use datafusion::execution::SessionStateBuilder;
     use datafusion::physical_plan::{collect, displayable};
     use datafusion::prelude::{SessionConfig, SessionContext};
+    use std::time::Duration;
 
     const PART: &str = "SELECT a % 7 AS k, count(*) AS n FROM (SELECT unnest(range(0, 1000)) AS a) GROUP BY 1";
 
@@ -165,6 +188,17 @@ mod tests {
         assert_eq!(rows, 35);
         let over = format!("SELECT k, sum(n) FROM ({}) GROUP BY k", [PART; 3].join(" UNION ALL "));
         assert_eq!(run(&over).await.1, 7);
+    }
+
+    #[tokio::test]
+    async fn partitions_of_a_part_that_wait_for_each_other_run_together() {
+        let scans = ["SELECT * FROM (VALUES (1, 'a'), (2, 'b')) AS t (k, v) WHERE k > 0"; 5].join(" UNION ALL ");
+        let small = "SELECT k, max(w) AS w FROM (VALUES (1, 'x'), (3, 'y')) AS s (k, w) GROUP BY k";
+        let part = format!("SELECT v, w FROM ({scans}) a JOIN ({small}) b ON a.k = b.k");
+        let sql = [part.as_str(); 3].join(" UNION ALL ");
+        let (plan, rows) = tokio::time::timeout(Duration::from_secs(60), run(&sql)).await.expect("it waits for ever");
+        assert!(plan.contains("InTurnExec") && plan.contains("HashJoinExec"), "{plan}");
+        assert_eq!(rows, 15);
     }
 
     #[tokio::test]

@@ -167,6 +167,15 @@ impl Bucket {
         tokio::task::spawn_blocking(read).await.unwrap_or_else(cut_short)
     }
 
+    /// How many of such reads to begin ahead, when so many are allowed. A disk answers at once: what is read early only
+    /// lies in memory.
+    pub fn ahead(&self, allowed: usize) -> usize {
+        match &self.place {
+            Place::Folder(_) => allowed.min(2),
+            Place::Objects(_) => allowed,
+        }
+    }
+
     /// How many files, and of how many bytes together, are best read in one go.
     pub fn bundle(&self) -> (usize, u64) {
         match &self.place {
