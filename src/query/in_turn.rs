@@ -165,7 +165,7 @@ mod tests {
     use datafusion::prelude::{SessionConfig, SessionContext};
     use std::time::Duration;
 
-    const PART: &str = "SELECT a % 7 AS k, count(*) AS n FROM (SELECT unnest(range(0, 1000)) AS a) GROUP BY 1";
+    const PART: &str = "SELECT count(*) AS n FROM (SELECT unnest(range(0, 1000)) AS a) GROUP BY a % 7";
 
     async fn run(sql: &str) -> (String, usize) {
         let config = SessionConfig::new().with_target_partitions(2);
@@ -186,8 +186,9 @@ mod tests {
         let (plan, rows) = run(&[PART; 5].join(" UNION ALL ")).await;
         assert!(plan.contains("InTurnExec: 10 partitions, 2 at a time"), "{plan}");
         assert_eq!(rows, 35);
-        let over = format!("SELECT k, sum(n) FROM ({}) GROUP BY k", [PART; 3].join(" UNION ALL "));
-        assert_eq!(run(&over).await.1, 7);
+        // 142 or 143 numbers have the same remainder.
+        let over = format!("SELECT n, count(*) FROM ({}) GROUP BY n", [PART; 3].join(" UNION ALL "));
+        assert_eq!(run(&over).await.1, 2);
     }
 
     #[tokio::test]
