@@ -92,15 +92,19 @@ fn what_a_pass_left_in_the_middle_is_taken_in_by_the_next_whatever_that_loads() 
     // A pass that wrote the opens and died; their files are gone before the next.
     let table = "tables/users_messages_email_open";
     std::fs::rename(dying.join(table), warehouse.join(table)).unwrap();
+    // A folder that somebody made is no table.
+    std::fs::create_dir(warehouse.join("tables/notes")).unwrap();
     let lock = warehouse.join("meta/lock");
     assert_eq!(std::fs::read_to_string(&lock).unwrap(), "done\n");
     std::fs::write(&lock, "at work\n").unwrap();
     let out = eddyline(&["load"], Some(&write("3", "users.messages.email.Send", 1)), &warehouse);
     assert!(out.status.success(), "{}", said(&out));
-    let known = on_one_thread(async {
+    let snapshot = on_one_thread(async {
         let store = eddyline::warehouse::Store::open(warehouse.to_str().unwrap(), &[], false).unwrap();
-        Snapshot::open(&store).await.unwrap().cells
+        Snapshot::open(&store).await.unwrap()
     });
+    assert!(!snapshot.tables.contains_key("notes"));
+    let known = snapshot.cells;
     let known: Vec<(&str, chrono::NaiveDate)> =
         known.keys().map(|cell| (cell.table.as_str(), cell.queue_date)).collect();
     let (send, open) = ("users_messages_email_send", "users_messages_email_open");

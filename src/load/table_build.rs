@@ -53,13 +53,17 @@ async fn work(
     mut days: BTreeMap<NaiveDate, DayPlan>,
     outcome: &mut TableOutcome,
 ) -> Result<()> {
+    let window = i64::from(ctx.settings.dedupe_window);
+    let around = Around::of(&days, window).filter(|_| !ctx.whole_tables);
+    let stored = stored_cells(ctx, name, around).await?;
+    // A folder that somebody else made is no table.
+    if days.is_empty() && stored.is_empty() {
+        return Ok(());
+    }
     let is_new = ctx.definitions.table(name).is_none() && !ctx.snapshot.tables.contains_key(name);
     if is_new && ctx.settings.columns == ColumnPolicy::Freeze {
         return Err(frozen(name, "no definition knows this event type"));
     }
-    let window = i64::from(ctx.settings.dedupe_window);
-    let around = Around::of(&days, window).filter(|_| !ctx.whole_tables);
-    let stored = stored_cells(ctx, name, around).await?;
     adopt_slots(ctx, name, &stored, &mut days).await?;
     let mut table = TableInWork {
         schema: ctx.snapshot.schema(name, &ctx.definitions),
