@@ -13,8 +13,9 @@ use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::execution::TaskContext;
-use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::sanity_checker::SanityCheckPlan;
 use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::joins::{HashJoinExec, NestedLoopJoinExec, SortMergeJoinExec};
 use datafusion::physical_plan::sorts::sort::SortExec;
@@ -36,16 +37,9 @@ pub struct InTurn;
 impl PhysicalOptimizerRule for InTurn {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, config: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
         let width = config.execution.target_partitions.max(1);
-        let wrapped = plan.transform_up(|node| {
-            let partitions = node.output_partitioning().partition_count();
-            let is_union = node.downcast_ref::<UnionExec>().is_some();
-            // An order would have to be merged.
-            if !is_union || partitions <= width || node.output_ordering().is_some() || !several_hold_much(&node)? {
-                return Ok(Transformed::no(node));
-            }
-            Ok(Transformed::yes(Arc::new(InTurnExec::new(node, width)) as Arc<dyn ExecutionPlan>))
-        })?;
-        Ok(wrapped.data)
+        // What is above may rely on what only holds within one part, such as its constants. Then all stays as it was.
+        let wrapped = wrapped(plan.clone(), width).and_then(|plan| SanityCheckPlan::new().optimize(plan, config));
+        Ok(wrapped.unwrap_or(plan))
     }
 
     fn name(&self) -> &str {
@@ -55,6 +49,19 @@ impl PhysicalOptimizerRule for InTurn {
     fn schema_check(&self) -> bool {
         true
     }
+}
+
+fn wrapped(plan: Arc<dyn ExecutionPlan>, width: usize) -> Result<Arc<dyn ExecutionPlan>> {
+    let wrapped = plan.transform_up(|node| {
+        let partitions = node.output_partitioning().partition_count();
+        let is_union = node.downcast_ref::<UnionExec>().is_some();
+        // An order would have to be merged.
+        if !is_union || partitions <= width || node.output_ordering().is_some() || !several_hold_much(&node)? {
+            return Ok(Transformed::no(node));
+        }
+        Ok(Transformed::yes(Arc::new(InTurnExec::new(node, width)) as Arc<dyn ExecutionPlan>))
+    })?;
+    Ok(wrapped.data)
 }
 
 /// Whether at least two inputs have an operator that collects its rows.
@@ -83,8 +90,11 @@ struct InTurnExec {
 
 impl InTurnExec {
     fn new(input: Arc<dyn ExecutionPlan>, width: usize) -> InTurnExec {
+        let mut equivalences = input.equivalence_properties().clone();
+        equivalences.clear_orderings();
+        equivalences.clear_per_partition_constants();
         let properties = PlanProperties::new(
-            EquivalenceProperties::new(input.schema()),
+            equivalences,
             Partitioning::UnknownPartitioning(width),
             input.pipeline_behavior(),
             input.boundedness(),
@@ -160,6 +170,9 @@ impl InTurnExec {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use datafusion::arrow::array::{AsArray, RecordBatch};
+    use datafusion::arrow::compute::cast;
+    use datafusion::arrow::datatypes::{DataType, Int64Type};
     use datafusion::execution::SessionStateBuilder;
     use datafusion::physical_plan::{collect, displayable};
     use datafusion::prelude::{SessionConfig, SessionContext};
@@ -168,6 +181,11 @@ mod tests {
     const PART: &str = "SELECT count(*) AS n FROM (SELECT unnest(range(0, 1000)) AS a) GROUP BY a % 7";
 
     async fn run(sql: &str) -> (String, usize) {
+        let (plan, batches) = answer(sql).await;
+        (plan, batches.iter().map(|batch| batch.num_rows()).sum())
+    }
+
+    async fn answer(sql: &str) -> (String, Vec<RecordBatch>) {
         let config = SessionConfig::new().with_target_partitions(2);
         let state = SessionStateBuilder::new()
             .with_config(config)
@@ -177,8 +195,7 @@ mod tests {
         let context = SessionContext::new_with_state(state);
         let plan = context.sql(sql).await.unwrap().create_physical_plan().await.unwrap();
         let text = displayable(plan.as_ref()).indent(false).to_string();
-        let rows = collect(plan, context.task_ctx()).await.unwrap();
-        (text, rows.iter().map(|batch| batch.num_rows()).sum())
+        (text, collect(plan, context.task_ctx()).await.unwrap())
     }
 
     #[tokio::test]
@@ -189,6 +206,33 @@ mod tests {
         // 142 or 143 numbers have the same remainder.
         let over = format!("SELECT n, count(*) FROM ({}) GROUP BY n", [PART; 3].join(" UNION ALL "));
         assert_eq!(run(&over).await.1, 2);
+    }
+
+    #[tokio::test]
+    async fn constants_of_one_part_are_none_of_all_and_those_of_all_stay() {
+        let part = |channel: &str| {
+            format!(
+                "SELECT '{channel}' AS channel, 1 AS one, count(*) AS n FROM (SELECT unnest(range(0, 1000)) AS a) GROUP BY a % 7"
+            )
+        };
+        let parts = ["b", "a", "c"].map(part).join(" UNION ALL ");
+        for sql in [
+            format!("SELECT channel, n FROM ({parts}) ORDER BY channel, one, n"),
+            format!(
+                "SELECT channel, n FROM (SELECT *, row_number() OVER (PARTITION BY one, channel ORDER BY n) AS r FROM ({parts})) ORDER BY channel, r"
+            ),
+        ] {
+            let (plan, batches) = answer(&sql).await;
+            let mut rows = Vec::new();
+            for batch in &batches {
+                let (channel, n) = (cast(batch.column(0), &DataType::Utf8), cast(batch.column(1), &DataType::Int64));
+                let (channel, n) = (channel.unwrap(), n.unwrap());
+                let both = channel.as_string::<i32>().iter().zip(n.as_primitive::<Int64Type>().iter());
+                rows.extend(both.map(|(channel, n)| (channel.unwrap().to_string(), n.unwrap())));
+            }
+            assert_eq!(rows.len(), 21);
+            assert!(rows.is_sorted(), "{rows:?}\n{plan}");
+        }
     }
 
     #[tokio::test]
