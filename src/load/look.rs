@@ -50,11 +50,14 @@ impl Loader {
             true => self.bucket.list_everything(&bound).await?,
             false => self.bucket.list(&bound).await?,
         };
-        let wanted = match everything {
-            true => Wanted::All,
-            false => Wanted::of_keys(listing.objects.iter().map(|object| object.key.as_str())),
-        };
-        snapshot.read_files(&self.store, &wanted).await?;
+        // Every key is parsed for it: not when all of the ledger is here anyway.
+        if snapshot.unread.is_some() {
+            let wanted = match everything {
+                true => Wanted::All,
+                false => Wanted::of_keys(listing.objects.iter().map(|object| object.key.as_str())),
+            };
+            snapshot.read_files(&self.store, &wanted).await?;
+        }
         let plan = plan(&listing.objects, snapshot, &scope, hour_of(now), self.settings.target_object_size);
         let unlimited = request.scope.from.is_none() && request.scope.to.is_none();
         Ok(Look { plan, listing, full: (everything && unlimited).then_some(types), due: due && unlimited })

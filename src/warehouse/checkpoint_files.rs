@@ -51,13 +51,7 @@ impl Wanted {
     fn has(&self, from: &[u8], to: &[u8]) -> bool {
         match self {
             Wanted::All => true,
-            Wanted::Hours(hours) => hours
-                .iter()
-                .map(String::as_bytes)
-                .skip_while(|hour| *hour < from)
-                .take_while(|hour| *hour <= to)
-                .next()
-                .is_some(),
+            Wanted::Hours(hours) => hours.iter().any(|hour| (from..=to).contains(&hour.as_bytes())),
         }
     }
 }
