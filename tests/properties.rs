@@ -5,10 +5,12 @@ mod support;
 
 use bytes::Bytes;
 use eddyline::generate::OutFormat;
-use eddyline::load::{LoadReport, Request};
+use eddyline::load::{LoadReport, Request, Settings};
 use eddyline::warehouse::{Fate, Snapshot};
 use object_store::memory::InMemory;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use proptest::prelude::*;
+use std::collections::HashSet;
 use std::sync::{Arc, LazyLock};
 use support::*;
 
@@ -132,5 +134,47 @@ proptest! {
             files.push((moved(key, *days, 5, at), lines[from..].concat().into()));
         }
         load_all(in_batches(files, &picks, 3), &JSON.1);
+    }
+}
+
+/// The bytes of each row group's ids, over all cells.
+async fn id_chunks(store: &InMemory) -> HashSet<Bytes> {
+    let mut chunks = HashSet::new();
+    for (key, _, bytes) in objects(store, "tables").await {
+        let reader = ParquetRecordBatchReaderBuilder::try_new(bytes.clone()).unwrap();
+        for group in reader.metadata().row_groups() {
+            let column = group.columns().iter().find(|c| c.column_path().string() == "id").unwrap();
+            let (from, length) = column.byte_range();
+            assert!(chunks.insert(bytes.slice(from as usize..(from + length) as usize)), "{key} has rows twice");
+        }
+    }
+    chunks
+}
+
+#[test]
+fn a_cell_that_outgrows_memory_keeps_its_row_groups_as_they_are() {
+    let shape = Shape { types: "users.messages.email.Send", events: 120_000, days: 1, late: 0.02, ..Shape::default() };
+    let files = shape.files();
+    let expected = on_one_thread(async { rows(calm(&files).await.as_ref()).await });
+    let parts = in_batches(files, &[0, 1, 2, 1, 2], 3);
+    // Room for full row groups, and for small ones only.
+    for memory in [256 << 20, 16 << 20] {
+        on_one_thread(async {
+            let settings = || Settings { memory, workers: 2, ..settings() };
+            let (source, store) = (Arc::new(InMemory::new()), Arc::new(InMemory::new()));
+            let (mut chunks, mut copied) = (HashSet::new(), Vec::new());
+            for part in &parts {
+                add(&source, part).await;
+                let report = pass(&loader(source.clone(), store.clone(), settings()), &full()).await;
+                assert_accounts(&store, &report).await;
+                let now = id_chunks(&store).await;
+                copied.push((now.intersection(&chunks).count(), now.len()));
+                chunks = now;
+            }
+            let last = copied.last().copied().unwrap_or_default();
+            assert!(last.0 > 0 && last.0 < last.1, "{memory}: of the row groups were copied: {copied:?}");
+            assert_same_rows(&expected, &rows(store.as_ref()).await, "after all passes");
+            assert_verified(&store).await;
+        });
     }
 }

@@ -6,6 +6,7 @@
 use super::context::Context;
 use super::dedupe::Neighbours;
 use super::gather::Gathered;
+use super::old_rows::take_over;
 use super::plan::PlannedFile;
 use super::publish::{Published, check, publish, state_of};
 use super::settle::{ids_to_drop, is_committed};
@@ -171,20 +172,12 @@ fn encode(
     admitted: Vec<Selected>,
     dropped: &IdSet,
 ) -> Result<Option<EncodedCell>> {
-    // A small cell is sorted as a whole; to a large one the old rows are appended in the order they have.
     let small = gathered.writer.is_none() && gathered.base_bytes <= ctx.settings.chunk_bytes();
     let mut out = gathered.writer.take().unwrap_or_else(|| CellWriter::new(table.schema.clone(), job.key.queue_date));
-    let mut last_chunk = Vec::new();
-    if let Some(base) = base {
-        for batch in base.batches()? {
-            let kept = gathered.mix.keep_of_base(batch?, ctx.rebuild, dropped, &mut gathered.left_out);
-            if small {
-                last_chunk.push(kept);
-            } else {
-                out.append(&kept)?;
-            }
-        }
-    }
+    let mut last_chunk = match base {
+        Some(base) => take_over(ctx, table, base, small, dropped, gathered, &mut out)?,
+        None => Vec::new(),
+    };
     last_chunk.extend(admitted);
     out.write_chunk(&last_chunk)?;
     let mut slots = job.slots;

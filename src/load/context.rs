@@ -75,8 +75,8 @@ impl Settings {
     /// Bytes of decoded rows one cell may gather before they are sorted and written.
     pub fn chunk_bytes(&self) -> usize {
         // Putting them together copies them, sorting copies them again, and encoding holds a row group; measured, all
-        // that and a decoded file beside it take up to eight times a chunk.
-        (self.memory / self.workers.max(1) / 8).max(1 << 20)
+        // that and a decoded file beside it take up to eight times a chunk. Above 64 MiB objects grow no smaller.
+        (self.memory / self.workers.max(1) / 8).clamp(1 << 20, 64 << 20)
     }
 
     /// Bytes of an unpacked file that are decoded at once.

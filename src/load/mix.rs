@@ -5,6 +5,8 @@ use crate::table::SOURCE_FILE;
 use crate::warehouse::IdSet;
 use crate::warehouse::order::Selected;
 use arrow::array::{AsArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::DataType;
 use std::collections::HashMap;
 
 /// See the module.
@@ -130,7 +132,9 @@ impl Mix {
             .into_iter()
             .map(|id| if rebuild { self.ids.insert(id) } else { !dropped.contains(&id) })
             .collect();
-        let sources = batch.column_by_name(SOURCE_FILE).and_then(|c| c.as_string_opt::<i32>());
+        // It may come as a dictionary.
+        let sources = batch.column_by_name(SOURCE_FILE).and_then(|column| cast(column, &DataType::Utf8).ok());
+        let sources = sources.as_ref().and_then(|column| column.as_string_opt::<i32>());
         for (row, _) in keep.iter().enumerate().filter(|(_, kept)| !**kept) {
             let source = sources.map_or("", |s| s.value(row));
             *left_out.entry(source.to_string()).or_default() += 1;

@@ -9,6 +9,7 @@ mod ledger;
 mod loader;
 mod look;
 mod mix;
+mod old_rows;
 mod pile;
 mod plan;
 mod publish;

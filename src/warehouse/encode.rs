@@ -3,6 +3,7 @@
 use super::footer::{CellFile, FILES, FINGERPRINT, FORMAT, FORMAT_VERSION, SLOTS, fingerprint, packed};
 use super::order::{Selected, in_order};
 use super::pages::{RowAt, write_row_groups};
+use super::row_groups::RowGroups;
 use crate::error::{Error, Result};
 use crate::table::{ID, TIME, TableSchema, align};
 use arrow::array::{Array, AsArray};
@@ -65,6 +66,19 @@ impl CellWriter {
         let order: Vec<RowAt> = rows.numbers().map(|row| RowAt { batch: 0, row }).collect();
         let groups: Vec<&[RowAt]> = order.chunks(ROW_GROUP_ROWS).collect();
         self.write(std::slice::from_ref(rows), &groups)
+    }
+
+    /// Appends a row group of a stored cell as it is. False: it has to be decoded, and nothing was appended.
+    pub fn copy(&mut self, groups: &mut RowGroups<'_>, group: usize) -> Result<bool> {
+        let Some((least, most)) = groups.times(group) else { return Ok(false) };
+        self.even_when_empty()?;
+        let Some(writer) = self.writer.as_mut().filter(|writer| groups.fit(writer)) else { return Ok(false) };
+        let copied = groups.copy(group, writer);
+        copied.map_err(|e| self.failed("cannot copy rows", e))?;
+        self.rows += groups.rows(group) as u64;
+        self.min_time = [self.min_time, least].into_iter().flatten().min();
+        self.max_time = [self.max_time, most].into_iter().flatten().max();
+        Ok(true)
     }
 
     fn write(&mut self, batches: &[Selected], groups: &[&[RowAt]]) -> Result<()> {

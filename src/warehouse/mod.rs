@@ -20,6 +20,7 @@ pub mod pages;
 pub mod probe;
 pub mod refusal;
 pub mod rejects;
+pub mod row_groups;
 pub mod snapshot;
 pub mod status;
 pub mod store;

@@ -2,6 +2,7 @@
 
 use super::footer::{CellFooter, FINGERPRINT};
 use super::object_reader::{ObjectReader, read_error};
+use super::row_groups::RowGroups;
 use super::store::{Object, Store, Version};
 use crate::error::{Error, Result};
 use crate::table::{ColumnType, ID, NewColumn, SOURCE_FILE, TIME};
@@ -59,6 +60,17 @@ impl StoredCell {
     pub fn time_range(&self) -> (Option<i64>, Option<i64>) {
         time_range(self.metadata.metadata())
     }
+
+    /// Its row groups, to be taken over into another version of the cell.
+    pub fn row_groups(&self) -> RowGroups<'_> {
+        RowGroups::of(&self.bytes, &self.metadata)
+    }
+
+    /// That it cannot be read; why.
+    pub fn unreadable(&self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+        unreadable(&self.path).because(cause)
+    }
+
     /// Its rows, a row group or less at a time.
     pub fn batches(&self) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<>> {
         self.read(None)

@@ -1,11 +1,12 @@
 //! What these pages hold is what the parquet crate's reader reads, and what its own writer would have said of them.
 
 use super::*;
+use crate::warehouse::row_groups::RowGroups;
 use arrow::array::{
     BooleanArray, Date32Array, DictionaryArray, Float64Array, Int64Array, ListBuilder, RecordBatch, StringArray,
     StringBuilder, TimestampMicrosecondArray,
 };
-use arrow::compute::concat_batches;
+use arrow::compute::{cast, concat_batches, max, min};
 use arrow::datatypes::{Field, Int32Type, Schema, TimeUnit};
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
@@ -13,7 +14,7 @@ use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::arrow::{ArrowSchemaConverter, ArrowWriter};
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData};
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
 use std::sync::Arc;
@@ -225,4 +226,74 @@ fn absent_columns_are_null_and_a_dictionary_is_its_text() {
     assert_eq!([campaigns.value(0), campaigns.value(2), campaigns.value(3)], ["x", "y", "x"]);
     assert_eq!(back.column(5).as_primitive::<Int64Type>().value(3), 7);
     assert!((0..back.num_columns()).filter(|c| ![0, 1, 5].contains(c)).all(|c| back.column(c).is_null(0)));
+}
+
+#[test]
+fn a_row_group_is_copied_and_decoded_as_it_is() {
+    let rows = batch(&mut Pcg64::seed_from_u64(15), 100_000);
+    let order: Vec<RowAt> = (0..100_000).map(|row| RowAt { batch: 0, row }).collect();
+    let stored = ours(std::slice::from_ref(&rows), &order);
+    let metadata = ArrowReaderMetadata::load(&stored, ArrowReaderOptions::new()).unwrap();
+    let mut groups = RowGroups::of(&stored, &metadata);
+    assert_eq!((0..groups.count()).map(|group| groups.rows(group)).collect::<Vec<_>>(), [40_000, 40_000, 20_000]);
+
+    let decoded: Vec<RecordBatch> = groups.decode(1).unwrap().map(|b| b.unwrap()).collect();
+    let decoded = concat_batches(&decoded[0].schema(), &decoded).unwrap();
+    let coded = |column: usize| matches!(decoded.column(column).data_type(), DataType::Dictionary(..));
+    let texts_that_repeat = [1, 3];
+    assert_eq!((0..decoded.num_columns()).filter(|c| coded(*c)).collect::<Vec<_>>(), texts_that_repeat);
+    let schema = schema();
+    let plain = decoded.columns().iter().zip(schema.fields()).map(|(c, f)| cast(c, f.data_type()).unwrap());
+    assert_eq!(RecordBatch::try_new(schema.clone(), plain.collect()).unwrap(), rows.slice(40_000, 40_000));
+
+    let parquet = ArrowSchemaConverter::new().convert(&schema).unwrap();
+    let properties = Arc::new(WriterProperties::default());
+    let mut file = SerializedFileWriter::new(Vec::new(), parquet.root_schema_ptr(), properties).unwrap();
+    assert!(groups.fit(&file));
+    for group in [2, 0] {
+        groups.copy(group, &mut file).unwrap();
+    }
+    let copy: Bytes = file.into_inner().unwrap().into();
+    assert_eq!(read(&copy), concat_batches(&schema, [&rows.slice(80_000, 20_000), &rows.slice(0, 40_000)]).unwrap());
+    let (before, after) = (facts(&stored), facts(&copy));
+    for (from, to) in [(2, 0), (0, 1)] {
+        assert_eq!(before.column_index().unwrap()[from], after.column_index().unwrap()[to]);
+        let columns = before.row_group(from).columns().iter().zip(after.row_group(to).columns());
+        for (number, (a, b)) in columns.enumerate() {
+            assert_eq!((a.statistics(), a.num_values()), (b.statistics(), b.num_values()));
+            let pages = |facts: &ParquetMetaData, group: usize| -> Vec<(i64, i32)> {
+                let start = facts.row_group(group).column(number).byte_range().0 as i64;
+                let pages = facts.offset_index().unwrap()[group][number].page_locations();
+                pages.iter().map(|page| (page.offset - start, page.compressed_page_size)).collect()
+            };
+            assert_eq!(pages(&before, from), pages(&after, to));
+        }
+    }
+    let reader = ParquetRecordBatchReaderBuilder::try_new(copy).unwrap();
+    let filter = reader.get_row_group_column_bloom_filter(0, 0).unwrap().unwrap();
+    assert!(rows.slice(80_000, 20_000).column(0).as_string::<i32>().iter().all(|id| filter.check(&id.unwrap())));
+
+    let other = Arc::new(Schema::new(vec![Field::new("id", DataType::Utf8, false)]));
+    let parquet = ArrowSchemaConverter::new().convert(&other).unwrap();
+    let properties = Arc::new(WriterProperties::default());
+    assert!(!groups.fit(&SerializedFileWriter::new(Vec::new(), parquet.root_schema_ptr(), properties).unwrap()));
+}
+
+#[test]
+fn the_times_of_a_row_group_are_known_or_it_says_that_they_are_not() {
+    let rows = batch(&mut Pcg64::seed_from_u64(16), 500);
+    let order: Vec<RowAt> = (0..500).map(|row| RowAt { batch: 0, row }).collect();
+    let times = |stored: &Bytes| {
+        let metadata = ArrowReaderMetadata::load(stored, ArrowReaderOptions::new()).unwrap();
+        RowGroups::of(stored, &metadata).times(0)
+    };
+    let of = rows.column(6).as_primitive::<TimestampMicrosecondType>();
+    assert_eq!(times(&ours(std::slice::from_ref(&rows), &order)), Some((min(of), max(of))));
+    let mut timeless: Aligned = rows.columns().iter().cloned().map(Some).collect();
+    timeless[6] = None;
+    assert_eq!(times(&write(&[timeless], &order)), Some((None, None)));
+    let silent = WriterProperties::builder().set_statistics_enabled(EnabledStatistics::None).build();
+    let mut writer = ArrowWriter::try_new(Vec::new(), schema(), Some(silent)).unwrap();
+    writer.write(&rows).unwrap();
+    assert_eq!(times(&writer.into_inner().unwrap().into()), None);
 }
