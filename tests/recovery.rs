@@ -160,6 +160,82 @@ fn a_cell_that_was_deleted_is_reported_never_papered_over_and_restored_by_a_rebu
 }
 
 #[test]
+fn a_damaged_cell_is_never_written_on_and_a_rebuild_replaces_it_and_keeps_it() {
+    /// How a cell is damaged: bytes of its ids, of anything, and its end cut off.
+    type Damage = fn(&mut Vec<u8>);
+    let damages: [Damage; 3] = [
+        |bytes| bytes.iter_mut().skip(300).take(1).for_each(|byte| *byte ^= 0x5a),
+        |bytes| bytes.iter_mut().skip(400).take(3_000).for_each(|byte| *byte = byte.rotate_left(3) ^ 0x33),
+        |bytes| bytes.truncate(1_000),
+    ];
+    let dir = tempfile::tempdir().unwrap();
+    let shape = Shape { types: "users.messages.email.Send", days: 3, ..Shape::default() };
+    shape.write(dir.path());
+    let (source, held) = (dir.path().join("currents"), dir.path().join("held.avro"));
+    let (warehouse, sound) = (dir.path().join("warehouse"), dir.path().join("sound"));
+    assert!(eddyline(&["load"], Some(&source), &sound).status.success());
+    let expected = rows_in(&sound);
+    // The first file of the second day comes after the damage; the cells of all days ask each other about ids.
+    let day = format!("queue_date={}", support::day(1));
+    let late = files_in(&source).into_iter().map(|file| file.0).find(|key| key.contains(&day[6..])).unwrap();
+    let late = source.join(late);
+    let cell = warehouse.join("tables/users_messages_email_send").join(&day).join("part-00.parquet");
+    for (number, damage) in damages.into_iter().enumerate() {
+        let _ = std::fs::remove_dir_all(&warehouse);
+        std::fs::rename(&late, &held).unwrap();
+        let out = eddyline(&["load"], Some(&source), &warehouse);
+        assert!(out.status.success(), "{number}: {}", said(&out));
+        let mut bytes = std::fs::read(&cell).unwrap();
+        damage(&mut bytes);
+        std::fs::write(&cell, &bytes).unwrap();
+        std::fs::rename(&held, &late).unwrap();
+
+        let out = eddyline(&["load"], Some(&source), &warehouse);
+        assert_eq!(out.status.code(), Some(1), "{number}: {}", said(&out));
+        assert!(said(&out).contains(&format!("{day}/part-00.parquet")), "{number}: {}", said(&out));
+        assert!(said(&out).contains("load --rebuild"), "{number}: {}", said(&out));
+        assert_eq!(std::fs::read(&cell).unwrap(), bytes, "{number}: the damaged cell was written on");
+
+        let out = eddyline(&["load", "--rebuild"], Some(&source), &warehouse);
+        assert!(out.status.success(), "{number}: {}", said(&out));
+        let told = said(&out);
+        let told = told.lines().find(|line| line.contains(" was damaged and is written again")).unwrap();
+        let kept = told.split_once("it is kept as ").unwrap().1;
+        assert_eq!(std::fs::read(warehouse.join(kept.split(',').next().unwrap())).unwrap(), bytes, "{number}: {told}");
+        assert_same_rows(&expected, &rows_in(&warehouse), &format!("{number}: rebuilt"));
+        let verified = eddyline(&["verify", "--deep"], None, &warehouse);
+        assert!(verified.status.success(), "{number}: {}", said(&verified));
+    }
+}
+
+#[test]
+fn of_a_damaged_cell_the_rows_whose_files_are_gone_are_told() {
+    let dir = tempfile::tempdir().unwrap();
+    Shape { types: "users.messages.email.Send", days: 1, ..Shape::default() }.write(dir.path());
+    let (source, warehouse) = (dir.path().join("currents"), dir.path().join("warehouse"));
+    assert!(eddyline(&["load"], Some(&source), &warehouse).status.success());
+    let gone = files_in(&source).remove(0).0;
+    std::fs::remove_file(source.join(&gone)).unwrap();
+    let cell = format!("tables/users_messages_email_send/queue_date={}/part-00.parquet", support::day(0));
+    let mut bytes = std::fs::read(warehouse.join(&cell)).unwrap();
+    let whole = object_of(&bytes);
+    let rows = whole.footer.files.iter().find(|file| file.key == gone).unwrap().new;
+    bytes[300] ^= 0x5a;
+    std::fs::write(warehouse.join(&cell), &bytes).unwrap();
+    let out = eddyline(&["load", "--rebuild"], Some(&source), &warehouse);
+    let what =
+        format!(", with {rows} row{} of 1 file that is no longer in the source", if rows == 1 { "" } else { "s" });
+    assert!(out.status.success() && said(&out).contains(&what), "{what}: {}", said(&out));
+    let left = std::fs::read(warehouse.join(&cell)).unwrap();
+    assert_eq!(object_of(&left).rows(), whole.rows() - rows);
+}
+
+fn object_of(bytes: &[u8]) -> eddyline::warehouse::StoredCell {
+    let object = eddyline::warehouse::store::Object { bytes: bytes.to_vec().into(), version: Default::default() };
+    eddyline::warehouse::StoredCell::open("a cell", object).unwrap()
+}
+
+#[test]
 fn a_file_rewritten_under_its_key_loads_what_is_new() {
     let files = Shape { events: 60, format: eddyline::generate::OutFormat::Json, ..Shape::default() }.files();
     on_one_thread(async {

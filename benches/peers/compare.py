@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import case_hourly
 import case_load
 import case_nightly
 import case_queries
@@ -20,7 +21,7 @@ import surroundings
 from bench import HERE, Bench, checked, say
 
 ROOT = HERE.parent.parent
-CASES = [*case_load.SIZES, "stages", "nightly", "queries"]
+CASES = [*case_load.SIZES, "stages", "nightly", "hourly", "queries"]
 #: Options whose value is a place on this machine and no matter of the report.
 PLACES = {"--eddyline": "PATH", "--one-stage": "PATH", "--dir": "DIR"}
 
@@ -85,7 +86,7 @@ def typed():
 
 def versions(bench, case):
     """The others' versions."""
-    if case in ("stages", "nightly"):
+    if case in ("stages", "nightly", "hourly"):
         return {}
     if case == "queries":
         return {"DuckDB": surroundings.version(bench.query_python, "duckdb")}
@@ -123,7 +124,8 @@ def run_case(bench, case):
              "storage": surroundings.storage(bench.folder), "command": bench.command,
              "eddyline": origin(bench.eddyline), "versions": versions(bench, case), "rounds": bench.rounds}
     say(f"case {case}, {bench.rounds} rounds")
-    alone = {"stages": case_stages.run, "nightly": case_nightly.run, "queries": case_queries.run}
+    alone = {"stages": case_stages.run, "nightly": case_nightly.run, "hourly": case_hourly.run,
+             "queries": case_queries.run}
     result = alone[case](bench) if case in alone else case_load.run(bench, case)
     bench.keep(case, result | {"where": where})
 

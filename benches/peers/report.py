@@ -28,7 +28,7 @@ def text(kept, cases):
         "then every tool again. A ratio says how many times as much as Eddyline.",
     ]
     for case, result in results.items():
-        section = {"stages": stages, "nightly": nightly, "queries": queries}.get(case, load)
+        section = {"stages": stages, "nightly": nightly, "hourly": hourly, "queries": queries}.get(case, load)
         parts += [*section(result), where(result["where"])]
     if "1m" in results and "10m" in results:
         parts += flatness(results["1m"], results["10m"])
@@ -160,6 +160,20 @@ def growth(result):
             lines.append(f"* {what} (from {a['history']['events']:,} events): history {past}, new events {news}, "
                          f"wall {ratios[0]}, CPU {ratios[1]}")
     return ["\n".join(lines)] if lines else []
+
+
+def hourly(result):
+    rows, lines = [], []
+    for day in result["days"]:
+        once, hours, last = day["at_once"], day["by_hour"], day["last"]
+        for label, runs in (("at once", once), (f"{day['hours']} hours, together", hours), ("the last hour", last)):
+            rows.append([f"{day['events']:,}", label, spread(runs, "wall", seconds), spread(runs, "cpu", seconds),
+                         mib(middle(runs, "peak")), mib(middle(runs, "bytes"))])
+        ratios = {key: times(middle(hours, key), middle(once, key)) for key in ("cpu", "peak", "bytes")}
+        lines.append(f"* {day['events']:,} events hour by hour take {ratios['cpu']} the CPU, {ratios['peak']} the peak "
+                     f"and {ratios['bytes']} the output of the same at once")
+    head = ["events of the day", "loaded", "wall s", "CPU s", "peak MiB", "output MiB"]
+    return ["## A day as it arrives, hour by hour", table(head, rows), "\n".join(lines)]
 
 
 def geometric(values):

@@ -4,6 +4,7 @@
 //! gathered up to a chunk; a cell that fits one chunk is sorted as a whole, a larger one chunk by chunk.
 
 use super::context::Context;
+use super::damaged::There;
 use super::dedupe::Neighbours;
 use super::gather::Gathered;
 use super::old_rows::take_over;
@@ -18,7 +19,7 @@ use crate::warehouse::footer::CellFile;
 use crate::warehouse::id::{IdSet, id_key};
 use crate::warehouse::order::Selected;
 use crate::warehouse::stored_cell::ids_of;
-use crate::warehouse::{CellKey, CellState, Fate, StoredCell, rejects};
+use crate::warehouse::{CellKey, CellState, Fate, PutIf, StoredCell, rejects};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -37,6 +38,8 @@ pub struct TableInWork {
     pub fits: Vec<Arc<Fit>>,
     /// Cells that hold an id which a cell of a lower key, seen in another writer's version, keeps.
     pub unsettled: BTreeSet<CellKey>,
+    /// Damaged cells that a rebuild writes again from the source, each with what is to be said of it.
+    pub damaged: BTreeMap<CellKey, String>,
 }
 
 /// What to build.
@@ -103,11 +106,17 @@ pub async fn build_cell(ctx: &Context, table: &mut TableInWork, job: &CellJob) -
 
 async fn attempt(ctx: &Context, table: &mut TableInWork, job: &CellJob) -> Result<Outcome> {
     let path = job.key.path();
-    let base = match ctx.store.get(&path).await? {
-        Some(object) => Some(StoredCell::open(&path, object)?),
+    let (base, condition) = match ctx.store.get(&path).await? {
+        Some(object) => match There::open(ctx, table, &job.key, object)? {
+            There::Sound(base) => {
+                let condition = PutIf::Unchanged(base.version.clone());
+                (Some(*base), condition)
+            }
+            There::Damaged(version) => (None, PutIf::Unchanged(version)),
+        },
         // Begun anew it would hold the new rows alone, and the log would forget that there were others.
         None if !ctx.rebuild && ctx.snapshot.cells.contains_key(&job.key) => return gone(job),
-        None => None,
+        None => (None, PutIf::Absent),
     };
     if let Some(base) = &base {
         adopt_columns(table, base);
@@ -156,7 +165,7 @@ async fn attempt(ctx: &Context, table: &mut TableInWork, job: &CellJob) -> Resul
         return Ok(Outcome::Done(Box::new(gathered.into_cell(None, 0))));
     };
     let new_rows = gathered.parts.iter().map(|p| p.file.new).sum();
-    Ok(match publish(ctx, table, job, base, encoded, new_rows).await? {
+    Ok(match publish(ctx, table, job, (base.as_ref(), condition), encoded, new_rows).await? {
         Published::Conflict => Outcome::Conflict,
         Published::Cell(state, written) => Outcome::Done(Box::new(gathered.into_cell(Some(state), written))),
     })

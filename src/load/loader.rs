@@ -243,6 +243,7 @@ impl Loader {
             ledger.take(outcome.parts);
             cells.extend(outcome.cells);
             report.schema_changes.extend(outcome.change);
+            report.warnings.extend(outcome.warnings);
             error = error.or(outcome.error);
         }
         let (mut files, mut undone) = ledger.files(&plan, report.started);

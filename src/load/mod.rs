@@ -3,6 +3,7 @@
 mod bucket;
 mod cell_build;
 mod context;
+mod damaged;
 mod dedupe;
 mod gather;
 mod ledger;

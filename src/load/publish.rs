@@ -32,22 +32,21 @@ pub fn check(key: &CellKey, encoded: &EncodedCell, expected: u64) -> Result<()> 
     Ok(())
 }
 
-/// Writes a cell in the place of `base`. `new_rows` is for the progress display.
+/// Writes a cell, in the place of `base` if there is one, on a condition. `new_rows` is for the progress display.
 pub async fn publish(
     ctx: &Context,
     table: &TableInWork,
     job: &CellJob,
-    base: Option<StoredCell>,
+    (base, condition): (Option<&StoredCell>, PutIf),
     encoded: EncodedCell,
     new_rows: u64,
 ) -> Result<Published> {
-    if let Some(base) = &base
+    if let Some(base) = base
         && base.footer.fingerprint == encoded.fingerprint
     {
         return Ok(Published::Cell(state_of(ctx, table, job, base), 0));
     }
     let path = job.key.path();
-    let condition = base.map_or(PutIf::Absent, |b| PutIf::Unchanged(b.version));
     let put = ctx.store.put(&path, encoded.bytes.clone(), condition).await;
     let version = match put {
         Ok(Put::Written(version)) => version,

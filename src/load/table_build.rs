@@ -2,6 +2,7 @@
 
 use super::cell_build::{BuiltCell, CellJob, FilePart, TableInWork, build_cell};
 use super::context::{ColumnPolicy, Context};
+use super::damaged::set_aside;
 use super::dedupe::Neighbours;
 use super::plan::DayPlan;
 use super::read::frozen;
@@ -25,6 +26,8 @@ pub struct TableOutcome {
     pub written: (u64, u64, u64),
     /// Values kept in `_extra`, by column.
     pub misfits: BTreeMap<String, u64>,
+    /// Things to know.
+    pub warnings: Vec<String>,
     /// What ended the table's work early.
     pub error: Option<crate::error::Error>,
 }
@@ -55,7 +58,7 @@ async fn work(
 ) -> Result<()> {
     let window = i64::from(ctx.settings.dedupe_window);
     let around = Around::of(&days, window).filter(|_| !ctx.whole_tables);
-    let stored = stored_cells(ctx, name, around).await?;
+    let mut stored = stored_cells(ctx, name, around).await?;
     // A folder that somebody else made is no table.
     if days.is_empty() && stored.is_empty() {
         return Ok(());
@@ -64,6 +67,7 @@ async fn work(
     if is_new && ctx.settings.columns == ColumnPolicy::Freeze {
         return Err(frozen(name, "no definition knows this event type"));
     }
+    let damaged = set_aside(ctx, name, &days, &mut stored).await?;
     adopt_slots(ctx, name, &stored, &mut days).await?;
     let mut table = TableInWork {
         schema: ctx.snapshot.schema(name, &ctx.definitions),
@@ -71,6 +75,7 @@ async fn work(
         neighbours: Neighbours::new(ctx.store.clone(), window, stored.keys(), ctx.settings.ids_held()),
         fits: Vec::new(),
         unsettled: BTreeSet::new(),
+        damaged,
     };
     let result = build_days(ctx, &mut table, name, &days, &stored, outcome).await;
     let result = match result {
@@ -116,6 +121,7 @@ async fn build_days(
             let job = CellJob { key, slots: plan.slots, files };
             let built = build_cell(ctx, table, &job).await?;
             take(ctx, table, outcome, &job.key, built, false);
+            outcome.warnings.extend(table.damaged.remove(&job.key));
         }
     }
     Ok(())

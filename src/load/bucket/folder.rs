@@ -7,21 +7,78 @@ use crate::warehouse::refusal::disk_error;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::path::{Path as FsPath, PathBuf};
+use std::sync::Mutex;
 use std::time::UNIX_EPOCH;
+
+/// Folders from where on they are shared among threads: a walk waits for the disk, or for the network behind it.
+const MANY: usize = 8;
+/// Threads that walk at once, at most.
+const WALKERS: usize = 8;
+
+/// A folder still to be looked into.
+struct Folder {
+    /// Its key below the root, with a slash at its end; the root's is empty.
+    key: String,
+    /// The targets of the symbolic links on the way to it.
+    links: Vec<PathBuf>,
+}
 
 /// Lists a folder.
 pub fn list(root: &FsPath, bound: Bound<'_>) -> Result<Listing> {
     let mut listing = Listing::default();
-    walk(root, "", bound, &mut Vec::new(), &mut listing)?;
+    let mut folders = vec![Folder { key: String::new(), links: Vec::new() }];
+    while !folders.is_empty() && folders.len() < MANY {
+        let mut below = Vec::new();
+        for folder in folders {
+            below.extend(look(root, folder, bound, &mut listing)?);
+        }
+        folders = below;
+    }
+    let walkers = std::thread::available_parallelism().map_or(2, |n| n.get()).clamp(2, WALKERS);
+    let shared = Mutex::new(folders);
+    let walk = || -> Result<Listing> {
+        let mut found = Listing::default();
+        // The lock is held for a moment, not while a folder is walked.
+        let next = || shared.lock().map_or(None, |mut folders| folders.pop());
+        while let Some(folder) = next() {
+            let mut left = vec![folder];
+            while let Some(folder) = left.pop() {
+                left.extend(look(root, folder, bound, &mut found)?);
+            }
+        }
+        Ok(found)
+    };
+    let all: Vec<Result<Listing>> = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..walkers).map(|_| scope.spawn(walk)).collect();
+        let joined = |t: std::thread::ScopedJoinHandle<'_, _>| t.join().unwrap_or_else(|_| Err(cut_short(root)));
+        std::iter::once(walk()).chain(others.into_iter().map(joined)).collect()
+    });
+    for found in all {
+        let found = found?;
+        listing.objects.extend(found.objects);
+        listing.unaskable.extend(found.unaskable);
+    }
+    listing.unaskable.sort();
     Ok(listing)
 }
 
-fn walk(root: &FsPath, under: &str, bound: Bound<'_>, links: &mut Vec<PathBuf>, listing: &mut Listing) -> Result<()> {
-    let folder = root.join(under);
+fn cut_short(root: &FsPath) -> Error {
+    Error::failed(format!("listing the folder {} was cut short", root.display()))
+}
+
+/// Notes the files in one folder, and gives the folders in it that may hold something of interest.
+fn look(
+    root: &FsPath,
+    Folder { key: under, links }: Folder,
+    bound: Bound<'_>,
+    listing: &mut Listing,
+) -> Result<Vec<Folder>> {
+    let mut below = Vec::new();
+    let folder = root.join(&under);
     let entries = match fs::read_dir(&folder) {
         Ok(entries) => entries,
         // The folder was there a moment ago: someone is tidying up.
-        Err(e) if e.kind() == ErrorKind::NotFound && !under.is_empty() => return Ok(()),
+        Err(e) if e.kind() == ErrorKind::NotFound && !under.is_empty() => return Ok(below),
         Err(e) => return Err(disk_error(format!("cannot list the folder {}", folder.display()), e)),
     };
     for entry in entries {
@@ -36,30 +93,28 @@ fn walk(root: &FsPath, under: &str, bound: Bound<'_>, links: &mut Vec<PathBuf>, 
         if kind.is_dir() {
             let key = format!("{key}/");
             if !is_before(&key, bound) {
-                walk(root, &key, bound, links, listing)?;
+                below.push(Folder { key, links: links.clone() });
             }
         } else if let Ok(meta) = fs::metadata(entry.path()) {
             if meta.is_file() {
                 listing.objects.push(of_file(key, &meta));
             } else if meta.is_dir() {
-                follow(root, &format!("{key}/"), bound, links, listing)?;
+                below.extend(followed(root, format!("{key}/"), bound, &links));
             }
         }
     }
-    Ok(())
+    Ok(below)
 }
 
-/// Walks a folder that a symbolic link names, unless that leads back to where the walk came from.
-fn follow(root: &FsPath, key: &str, bound: Bound<'_>, links: &mut Vec<PathBuf>, listing: &mut Listing) -> Result<()> {
-    let (Ok(target), Ok(top)) = (fs::canonicalize(root.join(key)), fs::canonicalize(root)) else { return Ok(()) };
+/// A folder that a symbolic link names, unless that leads back to where the walk came from.
+fn followed(root: &FsPath, key: String, bound: Bound<'_>, links: &[PathBuf]) -> Option<Folder> {
+    let (target, top) = (fs::canonicalize(root.join(&key)).ok()?, fs::canonicalize(root).ok()?);
     // What lies in the source is listed anyway, and what contains it would list it again.
-    if target.starts_with(&top) || top.starts_with(&target) || links.contains(&target) || is_before(key, bound) {
-        return Ok(());
+    if target.starts_with(&top) || top.starts_with(&target) || links.contains(&target) || is_before(&key, bound) {
+        return None;
     }
-    links.push(target);
-    walk(root, key, bound, links, listing)?;
-    links.pop();
-    Ok(())
+    let links = links.iter().cloned().chain([target]).collect();
+    Some(Folder { key, links })
 }
 
 fn of_file(key: String, meta: &fs::Metadata) -> Listed {

@@ -246,6 +246,26 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn many_folders_are_walked_by_several_threads_and_listed_as_by_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut expected = Vec::new();
+        for event_type in 0..40 {
+            for hour in 0..event_type % 5 {
+                let key = format!("p/event_type=t{event_type}/date=2026-01-02-{hour:02}/1/x/{hour}.avro");
+                touch(dir.path(), &key);
+                if event_type != 4 || hour >= 2 {
+                    expected.push(key);
+                }
+            }
+        }
+        expected.sort();
+        let bucket = Bucket::open(dir.path().to_str().unwrap(), &[]).unwrap();
+        let bound = |prefix: &str| (prefix == "p/event_type=t4/").then(|| QueueHour::parse("2026-01-02-02").unwrap());
+        let listing = bucket.list(&bound).await.unwrap();
+        assert_eq!(listing.objects.into_iter().map(|o| o.key).collect::<Vec<_>>(), expected);
+    }
+
+    #[tokio::test]
     async fn a_file_that_vanished_is_a_value_not_an_error() {
         let dir = tempfile::tempdir().unwrap();
         touch(dir.path(), "x.avro");
