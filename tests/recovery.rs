@@ -6,6 +6,7 @@ mod support;
 use bytes::Bytes;
 use eddyline::generate::AvroType;
 use eddyline::load::{ColumnPolicy, LoadReport, Request, Settings};
+use eddyline::query::{Options, Session};
 use eddyline::warehouse::{CellKey, Fate, Snapshot};
 use object_store::ObjectStoreExt;
 use object_store::memory::InMemory;
@@ -465,5 +466,47 @@ fn a_checkpoint_says_what_the_whole_log_says() {
         let without = Snapshot::open(&warehouse(store.clone())).await.unwrap();
         assert!(with == without, "the checkpoint and the log say different things");
         assert!(!with.tables.is_empty() && !with.watermarks.is_empty());
+    });
+}
+
+#[test]
+fn queries_of_events_do_not_read_the_ledger_and_those_of_the_ledger_read_all_of_it() {
+    let files = Shape { events: 200, days: 2, ..Shape::default() }.files();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (source, store) = (Arc::new(InMemory::new()), Arc::new(InMemory::new()));
+        let each = || Settings { checkpoint_every: 2, ..settings() };
+        for part in files.chunks(files.len().div_ceil(3)) {
+            add(&source, part).await;
+            pass(&loader(source.clone(), store.clone(), each()), &full()).await;
+        }
+        add(&source, &[("event_type=users.messages.email.Open/date=2026-03-02-00/1/bad.avro".into(), "no".into())])
+            .await;
+        pass(&loader(source.clone(), store.clone(), each()), &full()).await;
+        let snapshot = Snapshot::open_without_files(&warehouse(store.clone())).await.unwrap();
+        assert!(snapshot.unread.is_some() && snapshot.files.is_empty(), "the ledger is not in a checkpoint");
+
+        let open = || Session::open(warehouse(store.clone()), definitions(), Options::default());
+        let one = |answer: eddyline::query::Answer| {
+            let rows = answer.batches().unwrap().next().unwrap().unwrap();
+            arrow::util::display::array_value_to_string(rows.column(0), 0).unwrap()
+        };
+        let session = open().await.unwrap();
+        let count = async |of: &str| session.run(&format!("SELECT count(*) FROM {of}")).await;
+        assert_eq!(one(count("system.files").await.unwrap()), (files.len() + 1).to_string());
+        assert_eq!(one(count("system.quarantine WHERE key LIKE '%bad.avro'").await.unwrap()), "1");
+        let events = one(count("users_messages_email_open").await.unwrap());
+
+        for (key, _, _) in objects(store.as_ref(), "meta/checkpoint").await {
+            if key.ends_with("/files.parquet") {
+                store.delete(&Path::from(key)).await.unwrap();
+            }
+        }
+        let session = open().await.unwrap();
+        let count = async |of: &str| session.run(&format!("SELECT count(*) FROM {of}")).await;
+        assert_eq!(one(count("users_messages_email_open").await.unwrap()), events);
+        assert_eq!(one(count("information_schema.tables WHERE table_name = 'files'").await.unwrap()), "1");
+        let refused = count("system.files").await.err().unwrap().show();
+        assert!(refused.contains("files.parquet") && refused.contains("it is missing"), "{refused}");
     });
 }

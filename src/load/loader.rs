@@ -131,12 +131,7 @@ impl Loader {
             if race < RACES && report.error.as_ref().is_some_and(|e| e.kind() == Kind::Conflict) {
                 continue;
             }
-            let Some(mut entry) = entry else {
-                if report.error.is_none() {
-                    lock.done();
-                }
-                return Ok(report);
-            };
+            let Some(mut entry) = entry else { return Ok(ended(report, lock)) };
             entry.load.finished = report.finished;
             if let Some(seq) = self.commit(&snapshot, &entry).await? {
                 report.seq = Some(seq);
@@ -145,10 +140,7 @@ impl Loader {
                     let after = self.after(snapshot, seq, entry).await?;
                     checkpoint::write(&self.store, &after).await?;
                 }
-                if report.error.is_none() {
-                    lock.done();
-                }
-                return Ok(report);
+                return Ok(ended(report, lock));
             }
         }
         Err(Error::new(Kind::Conflict, format!("other writers keep committing to {}", self.store.url()))
@@ -344,6 +336,14 @@ impl Loader {
         after.fold(seq, entry);
         Ok(after)
     }
+}
+
+/// A pass that came to its end; the lock is told when all of it went well.
+fn ended(report: LoadReport, lock: WriterLock) -> LoadReport {
+    if report.error.is_none() {
+        lock.done();
+    }
+    report
 }
 
 /// Leaves out files that were refused before and are again: the ledger has them. Gives their keys.

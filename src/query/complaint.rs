@@ -78,7 +78,7 @@ fn in_our_words(error: DataFusionError, about: About<'_>) -> Error {
         DataFusionError::SQL(parse, _) => syntax(parse, about),
         DataFusionError::ResourcesExhausted(text) => Error::failed("the query needs more memory than it may use")
             .because(text.clone())
-            .hint("raise --memory, read fewer days (WHERE queue_date ...), or name fewer columns than SELECT *"),
+            .hint("raise --query-memory, read fewer days (WHERE queue_date ...), or name fewer columns than SELECT *"),
         DataFusionError::SchemaError(schema, _) => unknown_name(schema, &error, about),
         DataFusionError::Plan(text) => planning(text, &error, about),
         DataFusionError::NotImplemented(text) => planning(text, &error, about),

@@ -66,9 +66,10 @@ pub struct Session {
 }
 
 impl Session {
-    /// Opens a session: folds the log, checks the views' names and order. Plans nothing yet.
+    /// Opens a session: folds the log, checks the views' names and order. Plans nothing yet, and leaves the ledger of
+    /// files unread: queries of events do not need it.
     pub async fn open(store: Store, definitions: Arc<Definitions>, options: Options) -> Result<Session> {
-        let snapshot = Snapshot::open(&store).await?;
+        let snapshot = Snapshot::open_without_files(&store).await?;
         let tables = snapshot.table_names(&definitions);
         let workers = Workers::start(options.threads)?;
         let (overlay, names) = (options.views.clone(), tables.clone());

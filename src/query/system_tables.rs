@@ -1,14 +1,15 @@
-//! `system.*`: what Eddyline knows of the warehouse, as tables. Made from the snapshot when a query names one; only
-//! `system.rejects` reads the store, and only when it is read itself.
+//! `system.*`: what Eddyline knows of the warehouse, as tables. Made from the snapshot when a query names one; those that
+//! grow with every file, the ledger and the rejects, are read from the store, and only when they are read themselves.
 
 use super::holdings::Holdings;
 use super::sql_type::sql_type;
 use crate::table::{ColumnType, Definitions, EXTRA, QUEUE_DATE, SOURCE_FILE, SOURCE_ROW};
 use crate::warehouse::checkpoint::{cells_batch, counts, moments, texts};
 use crate::warehouse::checkpoint_files::files_batch;
-use crate::warehouse::{Fate, LoadSummary, Store, rejects};
+use crate::warehouse::rejects::{self, StoredReject};
+use crate::warehouse::{Fate, FileState, LoadSummary, Snapshot, Store};
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, UInt32Array, UInt64Array};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use async_trait::async_trait;
 use datafusion::catalog::{SchemaProvider, Session, TableProvider};
@@ -54,12 +55,12 @@ impl SchemaProvider for SystemTables {
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
         let snapshot = &self.holdings.snapshot;
         let batch = match name {
-            "files" => files_batch(&snapshot.files),
+            "files" => return self.in_store(InStore::Files),
+            "quarantine" => return self.in_store(InStore::Quarantine),
+            "rejects" => return self.in_store(InStore::Rejects),
             "cells" => cells_batch(snapshot),
             "loads" => loads(&snapshot.loads),
-            "quarantine" => quarantine(&self.holdings),
             "columns" => columns(&self.holdings, &self.definitions),
-            "rejects" => return Ok(Some(Arc::new(Rejects { store: self.store.clone() }))),
             _ => return Ok(None),
         }?;
         Ok(Some(Arc::new(MemTable::try_new(batch.schema(), vec![vec![batch]])?)))
@@ -67,6 +68,14 @@ impl SchemaProvider for SystemTables {
 
     async fn table_type(&self, name: &str) -> Result<Option<TableType>> {
         Ok(self.table_exist(name).then_some(TableType::Base))
+    }
+}
+
+impl SystemTables {
+    fn in_store(&self, what: InStore) -> Result<Option<Arc<dyn TableProvider>>> {
+        let schema = what.batch(&[], &[])?.schema();
+        let (store, snapshot) = (self.store.clone(), self.holdings.snapshot.clone());
+        Ok(Some(Arc::new(TableInStore { what, schema, store, snapshot })))
     }
 }
 
@@ -109,10 +118,8 @@ fn loads(loads: &[LoadSummary]) -> Batch {
     batch(columns)
 }
 
-fn quarantine(holdings: &Holdings) -> Batch {
-    let mut files: Vec<_> = holdings.snapshot.files.values().filter(|f| f.fate == Fate::Quarantined).collect();
-    files.sort_by(|a, b| a.key.cmp(&b.key));
-    let all = || files.iter();
+fn quarantine(files: &[&FileState]) -> Batch {
+    let all = || files.iter().filter(|file| file.fate == Fate::Quarantined);
     batch(vec![
         ("key", texts(all().map(|f| Some(f.key.as_str())))),
         ("reason", texts(all().map(|f| Some(f.reason.as_str())))),
@@ -194,45 +201,63 @@ fn columns(holdings: &Holdings, definitions: &Definitions) -> Batch {
     ])
 }
 
-/// `system.rejects`.
-#[derive(Debug)]
-struct Rejects {
-    store: Store,
+fn rejected(all: &[StoredReject]) -> Batch {
+    let each = || all.iter();
+    batch(vec![
+        ("table_name", texts(each().map(|r| Some(r.table.as_str())))),
+        ("queue_date", texts(each().map(|r| Some(r.queue_date.as_str())))),
+        ("file", texts(each().map(|r| Some(r.record.file.as_str())))),
+        ("position", counts(each().map(|r| r.record.position))),
+        ("offset", Arc::new(each().map(|r| r.record.offset).collect::<UInt64Array>())),
+        ("reason", texts(each().map(|r| Some(r.record.reason.as_str())))),
+        ("record", texts(each().map(|r| Some(r.record.record.as_str())))),
+    ])
 }
 
-impl Rejects {
-    fn batch(all: &[rejects::StoredReject]) -> Batch {
-        let each = || all.iter();
-        let columns: Vec<ArrayRef> = vec![
-            texts(each().map(|r| Some(r.table.as_str()))),
-            texts(each().map(|r| Some(r.queue_date.as_str()))),
-            texts(each().map(|r| Some(r.record.file.as_str()))),
-            counts(each().map(|r| r.record.position)),
-            Arc::new(each().map(|r| r.record.offset).collect::<UInt64Array>()),
-            texts(each().map(|r| Some(r.record.reason.as_str()))),
-            texts(each().map(|r| Some(r.record.record.as_str()))),
-        ];
-        RecordBatch::try_new(Rejects::columns(), columns)
-    }
+/// Tables whose rows lie in the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum InStore {
+    Files,
+    Quarantine,
+    Rejects,
+}
 
-    fn columns() -> SchemaRef {
-        let field = |name: &str, kind: DataType| Field::new(name, kind, true);
-        Arc::new(Schema::new(vec![
-            field("table_name", DataType::Utf8),
-            field("queue_date", DataType::Utf8),
-            field("file", DataType::Utf8),
-            field("position", DataType::UInt64),
-            field("offset", DataType::UInt64),
-            field("reason", DataType::Utf8),
-            field("record", DataType::Utf8),
-        ]))
+impl InStore {
+    /// The table's rows, of files in the order of their keys, or of rejects.
+    fn batch(self, files: &[&FileState], of_rejects: &[StoredReject]) -> Batch {
+        match self {
+            InStore::Files => files_batch(files),
+            InStore::Quarantine => quarantine(files),
+            InStore::Rejects => rejected(of_rejects),
+        }
+    }
+}
+
+/// A table that is read when a query reads it.
+#[derive(Debug)]
+struct TableInStore {
+    what: InStore,
+    schema: SchemaRef,
+    store: Store,
+    snapshot: Arc<Snapshot>,
+}
+
+impl TableInStore {
+    async fn read(&self) -> crate::error::Result<Batch> {
+        if self.what == InStore::Rejects {
+            return Ok(self.what.batch(&[], &rejects::read_all(&self.store).await?));
+        }
+        let whole = Snapshot::with_files(&self.snapshot, &self.store).await?;
+        let mut files: Vec<&FileState> = whole.files.values().collect();
+        files.sort_by(|a, b| a.key.cmp(&b.key));
+        Ok(self.what.batch(&files, &[]))
     }
 }
 
 #[async_trait]
-impl TableProvider for Rejects {
+impl TableProvider for TableInStore {
     fn schema(&self) -> SchemaRef {
-        Rejects::columns()
+        self.schema.clone()
     }
 
     fn table_type(&self) -> TableType {
@@ -246,8 +271,8 @@ impl TableProvider for Rejects {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let all = rejects::read_all(&self.store).await.map_err(|e| DataFusionError::External(Box::new(e)))?;
-        let table = MemTable::try_new(Rejects::columns(), vec![vec![Rejects::batch(&all)?]])?;
+        let batch = self.read().await.map_err(|e| DataFusionError::External(Box::new(e)))??;
+        let table = MemTable::try_new(batch.schema(), vec![vec![batch]])?;
         table.scan(state, projection, filters, limit).await
     }
 }

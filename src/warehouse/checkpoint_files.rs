@@ -61,14 +61,8 @@ fn hour_in(key: &str) -> Option<QueueHour> {
     SourceFile::from_key(key).ok()?.queue_hour
 }
 
-/// The ledger as a record batch, sorted by key: what `system.files` shows.
-pub fn files_batch(files: &HashMap<String, FileState>) -> std::result::Result<RecordBatch, ArrowError> {
-    let mut sorted: Vec<&FileState> = files.values().collect();
-    sorted.sort_by(|a, b| a.key.cmp(&b.key));
-    batch_of(&sorted)
-}
-
-fn batch_of(files: &[&FileState]) -> std::result::Result<RecordBatch, ArrowError> {
+/// Files of the ledger as a record batch; also what `system.files` shows.
+pub fn files_batch(files: &[&FileState]) -> std::result::Result<RecordBatch, ArrowError> {
     let all = || files.iter().copied();
     let modified = TimestampMillisecondArray::from_iter_values(all().map(|f| f.modified)).with_timezone("UTC");
     let columns: Columns = vec![
@@ -96,7 +90,7 @@ pub fn encode(files: &HashMap<String, FileState>) -> std::result::Result<Bytes, 
     let (mut by_hour, mut anywhere): (Vec<&FileState>, Vec<&FileState>) = files.values().partition(placed);
     anywhere.sort_by(|a, b| a.key.cmp(&b.key));
     by_hour.sort_by(|a, b| (&a.hour, &a.key).cmp(&(&b.hour, &b.key)));
-    let first = batch_of(&anywhere)?;
+    let first = files_batch(&anywhere)?;
     let properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_max_row_group_row_count(Some(GROUP_ROWS))
@@ -106,7 +100,7 @@ pub fn encode(files: &HashMap<String, FileState>) -> std::result::Result<Bytes, 
     writer.write(&first)?;
     writer.flush()?;
     for group in by_hour.chunks(GROUP_ROWS) {
-        writer.write(&batch_of(group)?)?;
+        writer.write(&files_batch(group)?)?;
     }
     Ok(writer.into_inner()?.into())
 }

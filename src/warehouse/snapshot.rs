@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::table::{Definitions, NewColumn, TableSchema};
 use chrono::NaiveDate;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 /// How many past loads are remembered for `system.loads`.
 pub const LOADS_KEPT: usize = 1_000;
@@ -79,6 +80,16 @@ impl Snapshot {
             self.unread = None;
         }
         Ok(())
+    }
+
+    /// A snapshot with its whole ledger; the same one where it has it.
+    pub async fn with_files(this: &Arc<Snapshot>, store: &Store) -> Result<Arc<Snapshot>> {
+        if this.unread.is_none() {
+            return Ok(this.clone());
+        }
+        let mut whole = (**this).clone();
+        whole.read_files(store, &Wanted::All).await?;
+        Ok(Arc::new(whole))
     }
 
     /// Prefixes of event types that hold files outside `date=` folders. Those have no place in the order of hours, so
