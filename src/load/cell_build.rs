@@ -107,7 +107,7 @@ pub async fn build_cell(ctx: &Context, table: &mut TableInWork, job: &CellJob) -
 async fn attempt(ctx: &Context, table: &mut TableInWork, job: &CellJob) -> Result<Outcome> {
     let path = job.key.path();
     let (base, condition) = match ctx.store.get(&path).await? {
-        Some(object) => match There::open(ctx, table, &job.key, object)? {
+        Some(object) => match There::open(table, &job.key, object)? {
             There::Sound(base) => {
                 let condition = PutIf::Unchanged(base.version.clone());
                 (Some(*base), condition)

@@ -24,11 +24,11 @@ pub enum There {
 
 impl There {
     /// Opens an object. Damage is an error, unless [`set_aside`] found it.
-    pub fn open(ctx: &Context, table: &TableInWork, key: &CellKey, object: Object) -> Result<There> {
+    pub fn open(table: &TableInWork, key: &CellKey, object: Object) -> Result<There> {
         if !table.damaged.contains_key(key) || sound(key, &object).is_some() {
             return Ok(There::Sound(Box::new(StoredCell::open(&key.path(), object)?)));
         }
-        tracing::warn!(cell = %key, rebuild = ctx.rebuild, "damaged: writing it again from the source");
+        tracing::warn!(cell = %key, "damaged: writing it again from the source");
         Ok(There::Damaged(object.version))
     }
 }

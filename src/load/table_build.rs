@@ -108,7 +108,10 @@ async fn build_days(
     stored: &BTreeMap<CellKey, (u64, bool)>,
     outcome: &mut TableOutcome,
 ) -> Result<()> {
-    for (day, plan) in days {
+    // Days with damaged cells first: nobody can ask those for their ids, and no other cell may take rows they still have.
+    let is_damaged = |day: &NaiveDate| table.damaged.keys().any(|key| key.queue_date == *day);
+    let (first, then): (Vec<_>, Vec<_>) = days.iter().partition(|(day, _)| is_damaged(day));
+    for (day, plan) in first.into_iter().chain(then) {
         for (slot, files) in plan.by_slot() {
             if let Some(kind) = ctx.stop.requested() {
                 return Err(crate::error::Error::new(kind, format!("stopped before {name} {day}")));
