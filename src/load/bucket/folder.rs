@@ -7,13 +7,7 @@ use crate::warehouse::refusal::disk_error;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::path::{Path as FsPath, PathBuf};
-use std::sync::Mutex;
 use std::time::UNIX_EPOCH;
-
-/// Folders from where on they are shared among threads: a walk waits for the disk, or for the network behind it.
-const MANY: usize = 8;
-/// Threads that walk at once, at most.
-const WALKERS: usize = 8;
 
 /// A folder still to be looked into.
 struct Folder {
@@ -26,44 +20,11 @@ struct Folder {
 /// Lists a folder.
 pub fn list(root: &FsPath, bound: Bound<'_>) -> Result<Listing> {
     let mut listing = Listing::default();
-    let mut folders = vec![Folder { key: String::new(), links: Vec::new() }];
-    while !folders.is_empty() && folders.len() < MANY {
-        let mut below = Vec::new();
-        for folder in folders {
-            below.extend(look(root, folder, bound, &mut listing)?);
-        }
-        folders = below;
+    let mut left = vec![Folder { key: String::new(), links: Vec::new() }];
+    while let Some(folder) = left.pop() {
+        left.extend(look(root, folder, bound, &mut listing)?);
     }
-    let walkers = std::thread::available_parallelism().map_or(2, |n| n.get()).clamp(2, WALKERS);
-    let shared = Mutex::new(folders);
-    let walk = || -> Result<Listing> {
-        let mut found = Listing::default();
-        // The lock is held for a moment, not while a folder is walked.
-        let next = || shared.lock().map_or(None, |mut folders| folders.pop());
-        while let Some(folder) = next() {
-            let mut left = vec![folder];
-            while let Some(folder) = left.pop() {
-                left.extend(look(root, folder, bound, &mut found)?);
-            }
-        }
-        Ok(found)
-    };
-    let all: Vec<Result<Listing>> = std::thread::scope(|scope| {
-        let others: Vec<_> = (1..walkers).map(|_| scope.spawn(walk)).collect();
-        let joined = |t: std::thread::ScopedJoinHandle<'_, _>| t.join().unwrap_or_else(|_| Err(cut_short(root)));
-        std::iter::once(walk()).chain(others.into_iter().map(joined)).collect()
-    });
-    for found in all {
-        let found = found?;
-        listing.objects.extend(found.objects);
-        listing.unaskable.extend(found.unaskable);
-    }
-    listing.unaskable.sort();
     Ok(listing)
-}
-
-fn cut_short(root: &FsPath) -> Error {
-    Error::failed(format!("listing the folder {} was cut short", root.display()))
 }
 
 /// Notes the files in one folder, and gives the folders in it that may hold something of interest.

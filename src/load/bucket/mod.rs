@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn many_folders_are_walked_by_several_threads_and_listed_as_by_one() {
+    async fn many_folders_are_listed_once_each() {
         let dir = tempfile::tempdir().unwrap();
         let mut expected = Vec::new();
         for event_type in 0..40 {
