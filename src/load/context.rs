@@ -76,13 +76,19 @@ impl Settings {
     pub fn chunk_bytes(&self) -> usize {
         // Putting them together copies them, sorting copies them again, and encoding holds a row group; measured, all
         // that and a decoded file beside it take up to eight times a chunk. Above 64 MiB objects grow no smaller.
-        (self.memory / self.workers.max(1) / 8).clamp(1 << 20, 64 << 20)
+        self.share().clamp(1 << 20, 64 << 20)
     }
 
     /// Bytes of an unpacked file that are decoded at once.
     pub fn piece_bytes(&self) -> usize {
-        // Decoded and conformed, a piece takes some four times its bytes, beside the chunk it is gathered into.
-        (self.chunk_bytes() / 2).clamp(1 << 20, 64 << 20)
+        // Decoded and conformed, a piece takes some four times its bytes, beside the chunk it is gathered into. No
+        // smaller than need be: what is larger than a piece is decoded twice.
+        (self.share() / 2).clamp(1 << 20, 64 << 20)
+    }
+
+    /// An eighth of the memory one table has.
+    fn share(&self) -> usize {
+        self.memory / self.workers.max(1) / 8
     }
 
     /// The limits of a file, no larger than the memory allows: the file itself, its largest block and, for JSON, its
@@ -104,7 +110,7 @@ impl Settings {
     /// Ids one table may remember.
     pub fn ids_held(&self) -> usize {
         // 16 bytes each and what finds them, see `KeptIds` and `IdFilter`.
-        self.memory / self.workers.max(1) / 8 / 20
+        self.share() / 20
     }
 }
 

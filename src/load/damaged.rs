@@ -11,9 +11,6 @@ use crate::warehouse::{CellKey, PutIf, StoredCell, Version};
 use chrono::NaiveDate;
 use std::collections::{BTreeMap, HashSet};
 
-/// The folder of damaged objects.
-const DAMAGED: &str = "meta/damaged";
-
 /// A cell's object, in a pass that may write it anew.
 pub enum There {
     /// Its rows stay, unless the source brings them again.
@@ -25,11 +22,18 @@ pub enum There {
 impl There {
     /// Opens an object. Damage is an error, unless [`set_aside`] found it.
     pub fn open(table: &TableInWork, key: &CellKey, object: Object) -> Result<There> {
-        if !table.damaged.contains_key(key) || sound(key, &object).is_some() {
-            return Ok(There::Sound(Box::new(StoredCell::open(&key.path(), object)?)));
+        let path = key.path();
+        if !table.damaged.contains_key(key) {
+            return Ok(There::Sound(Box::new(StoredCell::open(&path, object)?)));
         }
-        tracing::warn!(cell = %key, "damaged: writing it again from the source");
-        Ok(There::Damaged(object.version))
+        let version = object.version.clone();
+        match sound(&path, object) {
+            Some(cell) => Ok(There::Sound(Box::new(cell))),
+            None => {
+                tracing::warn!(cell = %key, "damaged: writing it again from the source");
+                Ok(There::Damaged(version))
+            }
+        }
     }
 }
 
@@ -48,12 +52,15 @@ pub async fn set_aside(
     for (day, plan) in days {
         for (slot, files) in plan.by_slot() {
             let key = CellKey { table: name.to_string(), queue_date: *day, slot };
-            let path = key.path();
-            let Some(object) = ctx.store.get(&path).await? else { continue };
-            if sound(&key, &object).is_some() {
+            if !stored.contains_key(&key) {
                 continue;
             }
-            let kept = kept_path(&key, &object);
+            let path = key.path();
+            let Some(object) = ctx.store.get(&path).await? else { continue };
+            if sound(&path, object.clone()).is_some() {
+                continue;
+            }
+            let kept = key.damaged_path(&object.bytes);
             ctx.store.put(&kept, object.bytes.clone(), PutIf::Always).await?;
             let brought: HashSet<&str> = files.iter().map(|file| file.listed.key.as_str()).collect();
             found.insert(key.clone(), told(&path, &kept, object, &brought));
@@ -63,16 +70,8 @@ pub async fn set_aside(
     Ok(found)
 }
 
-fn sound(key: &CellKey, object: &Object) -> Option<StoredCell> {
-    let object = Object { bytes: object.bytes.clone(), version: object.version.clone() };
-    StoredCell::open(&key.path(), object).ok().filter(|cell| cell.is_intact().unwrap_or(false))
-}
-
-/// Where a damaged object is kept: the same bytes have the same name, so finding them again adds nothing.
-fn kept_path(key: &CellKey, object: &Object) -> String {
-    let CellKey { table, queue_date, slot } = key;
-    let mark = xxhash_rust::xxh3::xxh3_64(&object.bytes);
-    format!("{DAMAGED}/{table}/queue_date={queue_date}/part-{slot:02}-{mark:016x}.parquet")
+fn sound(path: &str, object: Object) -> Option<StoredCell> {
+    StoredCell::open(path, object).ok().filter(|cell| cell.is_intact().unwrap_or(false))
 }
 
 fn told(path: &str, kept: &str, object: Object, brought: &HashSet<&str>) -> String {

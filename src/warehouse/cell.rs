@@ -6,6 +6,8 @@ use std::fmt;
 
 /// The folder all cells lie in.
 pub const TABLES: &str = "tables";
+/// The folder of objects that were damaged.
+const DAMAGED: &str = "meta/damaged";
 
 /// How many slots a day may have: ranges of equal length in whole hours.
 pub const SLOT_COUNTS: [u8; 8] = [1, 2, 3, 4, 6, 8, 12, 24];
@@ -25,6 +27,13 @@ impl CellKey {
     /// Its object's key: `tables/<table>/queue_date=YYYY-MM-DD/part-<slot>.parquet`.
     pub fn path(&self) -> String {
         format!("{}/part-{:02}.parquet", CellKey::day_folder(&self.table, self.queue_date), self.slot)
+    }
+
+    /// Where an object that was damaged is kept: the same bytes have the same name, so finding them again adds nothing.
+    pub fn damaged_path(&self, bytes: &[u8]) -> String {
+        let CellKey { table, queue_date, slot } = self;
+        let mark = xxhash_rust::xxh3::xxh3_64(bytes);
+        format!("{DAMAGED}/{table}/queue_date={queue_date}/part-{slot:02}-{mark:016x}.parquet")
     }
 
     /// The cell an object's key names; `None` for any other key.

@@ -15,7 +15,7 @@ use parquet::file::metadata::{
     ColumnChunkMetaData, PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData,
 };
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
-use parquet::file::statistics::Statistics;
+use parquet::file::statistics::{Statistics, ValueStatistics};
 use parquet::file::writer::SerializedFileWriter;
 use std::sync::Arc;
 
@@ -80,8 +80,7 @@ impl<'a> RowGroups<'a> {
     /// The earliest and latest `time` of one. `None`: its statistics do not say.
     pub fn times(&self, group: usize) -> Option<Times> {
         let group = self.group(group)?;
-        let time = group.columns().iter().find(|column| column.column_path().string() == TIME)?;
-        let Statistics::Int64(known) = time.statistics()? else { return None };
+        let known = time_statistics(group)?;
         match (known.min_opt(), known.max_opt()) {
             (Some(least), Some(most)) => Some((Some(*least), Some(*most))),
             _ if known.null_count_opt() == u64::try_from(group.num_rows()).ok() => Some((None, None)),
@@ -127,6 +126,15 @@ impl<'a> RowGroups<'a> {
             target.append_column(self.bytes, close)?;
         }
         target.close().map(|_| ())
+    }
+}
+
+/// What a row group's statistics say of `time`.
+pub fn time_statistics(group: &RowGroupMetaData) -> Option<&ValueStatistics<i64>> {
+    let time = group.columns().iter().find(|column| column.column_path().string() == TIME)?;
+    match time.statistics()? {
+        Statistics::Int64(known) => Some(known),
+        _ => None,
     }
 }
 

@@ -2,10 +2,10 @@
 
 use super::footer::{CellFooter, FINGERPRINT};
 use super::object_reader::{ObjectReader, read_error};
-use super::row_groups::RowGroups;
+use super::row_groups::{RowGroups, time_statistics};
 use super::store::{Object, Store, Version};
 use crate::error::{Error, Result};
-use crate::table::{ColumnType, ID, NewColumn, SOURCE_FILE, TIME};
+use crate::table::{ColumnType, ID, NewColumn, SOURCE_FILE};
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
@@ -14,7 +14,6 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
-use parquet::file::statistics::Statistics;
 
 /// A cell's object, opened.
 pub struct StoredCell {
@@ -176,16 +175,9 @@ pub fn footer_of(path: &str, metadata: &ParquetMetaData) -> Result<CellFooter> {
 
 fn time_range(metadata: &ParquetMetaData) -> (Option<i64>, Option<i64>) {
     let mut range = (None, None);
-    for group in metadata.row_groups() {
-        for column in group.columns() {
-            if column.column_path().string() != TIME {
-                continue;
-            }
-            if let Some(Statistics::Int64(s)) = column.statistics() {
-                range.0 = [range.0, s.min_opt().copied()].into_iter().flatten().min();
-                range.1 = [range.1, s.max_opt().copied()].into_iter().flatten().max();
-            }
-        }
+    for known in metadata.row_groups().iter().filter_map(time_statistics) {
+        range.0 = [range.0, known.min_opt().copied()].into_iter().flatten().min();
+        range.1 = [range.1, known.max_opt().copied()].into_iter().flatten().max();
     }
     range
 }

@@ -9,37 +9,19 @@ use std::io::{ErrorKind, Read};
 use std::path::{Path as FsPath, PathBuf};
 use std::time::UNIX_EPOCH;
 
-/// A folder still to be looked into.
-struct Folder {
-    /// Its key below the root, with a slash at its end; the root's is empty.
-    key: String,
-    /// The targets of the symbolic links on the way to it.
-    links: Vec<PathBuf>,
-}
-
 /// Lists a folder.
 pub fn list(root: &FsPath, bound: Bound<'_>) -> Result<Listing> {
     let mut listing = Listing::default();
-    let mut left = vec![Folder { key: String::new(), links: Vec::new() }];
-    while let Some(folder) = left.pop() {
-        left.extend(look(root, folder, bound, &mut listing)?);
-    }
+    walk(root, "", bound, &mut Vec::new(), &mut listing)?;
     Ok(listing)
 }
 
-/// Notes the files in one folder, and gives the folders in it that may hold something of interest.
-fn look(
-    root: &FsPath,
-    Folder { key: under, links }: Folder,
-    bound: Bound<'_>,
-    listing: &mut Listing,
-) -> Result<Vec<Folder>> {
-    let mut below = Vec::new();
-    let folder = root.join(&under);
+fn walk(root: &FsPath, under: &str, bound: Bound<'_>, links: &mut Vec<PathBuf>, listing: &mut Listing) -> Result<()> {
+    let folder = root.join(under);
     let entries = match fs::read_dir(&folder) {
         Ok(entries) => entries,
         // The folder was there a moment ago: someone is tidying up.
-        Err(e) if e.kind() == ErrorKind::NotFound && !under.is_empty() => return Ok(below),
+        Err(e) if e.kind() == ErrorKind::NotFound && !under.is_empty() => return Ok(()),
         Err(e) => return Err(disk_error(format!("cannot list the folder {}", folder.display()), e)),
     };
     for entry in entries {
@@ -54,28 +36,30 @@ fn look(
         if kind.is_dir() {
             let key = format!("{key}/");
             if !is_before(&key, bound) {
-                below.push(Folder { key, links: links.clone() });
+                walk(root, &key, bound, links, listing)?;
             }
         } else if let Ok(meta) = fs::metadata(entry.path()) {
             if meta.is_file() {
                 listing.objects.push(of_file(key, &meta));
             } else if meta.is_dir() {
-                below.extend(followed(root, format!("{key}/"), bound, &links));
+                follow(root, &format!("{key}/"), bound, links, listing)?;
             }
         }
     }
-    Ok(below)
+    Ok(())
 }
 
-/// A folder that a symbolic link names, unless that leads back to where the walk came from.
-fn followed(root: &FsPath, key: String, bound: Bound<'_>, links: &[PathBuf]) -> Option<Folder> {
-    let (target, top) = (fs::canonicalize(root.join(&key)).ok()?, fs::canonicalize(root).ok()?);
+/// Walks a folder that a symbolic link names, unless that leads back to where the walk came from.
+fn follow(root: &FsPath, key: &str, bound: Bound<'_>, links: &mut Vec<PathBuf>, listing: &mut Listing) -> Result<()> {
+    let (Ok(target), Ok(top)) = (fs::canonicalize(root.join(key)), fs::canonicalize(root)) else { return Ok(()) };
     // What lies in the source is listed anyway, and what contains it would list it again.
-    if target.starts_with(&top) || top.starts_with(&target) || links.contains(&target) || is_before(&key, bound) {
-        return None;
+    if target.starts_with(&top) || top.starts_with(&target) || links.contains(&target) || is_before(key, bound) {
+        return Ok(());
     }
-    let links = links.iter().cloned().chain([target]).collect();
-    Some(Folder { key, links })
+    links.push(target);
+    walk(root, key, bound, links, listing)?;
+    links.pop();
+    Ok(())
 }
 
 fn of_file(key: String, meta: &fs::Metadata) -> Listed {
