@@ -19,6 +19,7 @@ type Schemas = BTreeMap<String, TableSchema>;
 
 /// A file of the export.
 struct Input {
+    key: String,
     source: SourceFile,
     bytes: Vec<u8>,
 }
@@ -90,7 +91,7 @@ fn inputs(root: &Path) -> Vec<Input> {
             } else {
                 let key = path.strip_prefix(root).unwrap().to_str().unwrap();
                 let source = SourceFile::from_key(key).unwrap();
-                found.push(Input { source, bytes: std::fs::read(&path).unwrap() });
+                found.push(Input { key: key.to_string(), source, bytes: std::fs::read(&path).unwrap() });
             }
         }
     }
@@ -118,14 +119,14 @@ fn schemas(inputs: &[Input], definitions: &Definitions) -> Schemas {
 impl Fits {
     /// A file's rows as its table has them. Generated files hold one event type each.
     fn conformed(&mut self, input: &Input, decoded: &Decoded, schemas: &Schemas) -> Batch {
-        let [part] = decoded.parts.as_slice() else { panic!("{} holds more than one event type", input.source.key) };
+        let [part] = decoded.parts.as_slice() else { panic!("{} holds more than one event type", input.key) };
         let table = table_of(input);
         let known = self.0.entry(table.clone()).or_default();
         let at = known.iter().position(|fit| fit.is_of(part.batch.schema_ref())).unwrap_or_else(|| {
             known.push(Fit::new(&schemas[&table], part.batch.schema_ref()));
             known.len() - 1
         });
-        let run = Run { source: &input.source.key, positions: &part.positions };
+        let run = Run { source: &input.key, positions: &part.positions };
         known[at].conform(&part.batch, &[run]).unwrap().batch
     }
 }

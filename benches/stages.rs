@@ -48,14 +48,14 @@ fn largest_file(root: &Path) -> (SourceFile, Vec<u8>) {
     let mut best = (0, PathBuf::new());
     walk(root, &mut best);
     let key = best.1.strip_prefix(root).unwrap().to_str().unwrap().to_string();
-    (SourceFile::from_key(&key).unwrap(), std::fs::read(&best.1).unwrap())
+    (SourceFile::from_key(&key).unwrap(), key, std::fs::read(&best.1).unwrap())
 }
 
 fn stages(c: &mut Criterion) {
     let definitions = Arc::new(Definitions::builtin().unwrap());
     let folder = tempfile::tempdir().unwrap();
     let root = export(folder.path(), &definitions);
-    let (source, bytes) = largest_file(&root);
+    let (source, key, bytes) = largest_file(&root);
     let (limits, schemas) = (Limits::default(), SchemaCache::default());
     let decoded = decode(&source, &bytes, &limits, &schemas).unwrap();
     let part = &decoded.parts[0];
@@ -63,7 +63,7 @@ fn stages(c: &mut Criterion) {
     let schema = TableSchema::defined(&table, &definitions);
     let day = source.queue_hour.unwrap().date;
     let fit = Fit::new(&schema, part.batch.schema_ref());
-    let run = [Run { source: &source.key, positions: &part.positions }];
+    let run = [Run { source: &key, positions: &part.positions }];
     let rows = [fit.conform(&part.batch, &run).unwrap().batch.into()];
 
     let mut group = c.benchmark_group("stage");

@@ -4,13 +4,13 @@
 mod support;
 
 use bytes::Bytes;
-use eddyline::load::Fetched;
+use eddyline::load::{Fetched, Opened, Ranges};
 use eddyline::warehouse::Store;
 use eddyline::warehouse::store::{Put, PutIf, Version};
 use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, ObjectStoreExt};
-use support::clouds::{Place, WAREHOUSE, on_every_place};
+use support::clouds::{CURRENTS, Place, WAREHOUSE, on_every_place};
 use support::on_one_thread;
 
 on_every_place! {
@@ -27,6 +27,7 @@ on_every_place! {
     an_empty_object_is_read_back
     keys_of_any_shape_are_read_back
     a_source_lists_and_reads_keys_as_they_stand
+    a_source_is_read_in_ranges_of_one_version
     a_source_is_listed_from_the_hour_of_its_bound
 }
 
@@ -263,7 +264,7 @@ async fn keys_of_any_shape_are_read_back(place: Place) {
 }
 
 async fn a_source_lists_and_reads_keys_as_they_stand(place: Place) {
-    let spot = place.spot(support::clouds::CURRENTS);
+    let spot = place.spot(CURRENTS);
     let key =
         |odd: &str| format!("export/event_type=users.messages.email.Send/date=2026-03-02-05/{odd}/1+2+{odd}.avro");
     let mut files: Vec<(String, Bytes)> = ODD.iter().map(|odd| (key(odd), Bytes::from(*odd))).collect();
@@ -271,13 +272,13 @@ async fn a_source_lists_and_reads_keys_as_they_stand(place: Place) {
     files.sort();
     let bucket = spot.bucket();
     let listing = bucket.list(&|_| None).await.unwrap_or_else(|e| panic!("{}", e.show()));
-    let listed: Vec<&str> = listing.objects.iter().map(|o| o.key.as_str()).collect();
+    let listed: Vec<&str> = listing.objects.iter().map(|o| &*o.key).collect();
     assert_eq!(listed, files.iter().map(|(key, _)| key.as_str()).collect::<Vec<_>>());
     for (listed, (key, content)) in listing.objects.iter().zip(&files) {
         match bucket.fetch(listed, u64::MAX).await.unwrap() {
             Fetched::Bytes(bytes, now) => {
                 assert_eq!(bytes, *content, "{key}");
-                assert_eq!((&now.key, &now.e_tag, now.size), (key, &listed.e_tag, listed.size));
+                assert_eq!((now.key.to_string(), &now.e_tag, now.size), (key.clone(), &listed.e_tag, listed.size));
             }
             other => panic!("{key}: {other:?}"),
         }
@@ -289,7 +290,7 @@ async fn a_source_lists_and_reads_keys_as_they_stand(place: Place) {
 
 /// Folders of hours, folders of days, and a key beside them.
 async fn a_source_is_listed_from_the_hour_of_its_bound(place: Place) {
-    let spot = place.spot(support::clouds::CURRENTS);
+    let spot = place.spot(CURRENTS);
     let of_type = |name: &str| format!("export/event_type=users.messages.email.{name}/");
     let mut files: Vec<(String, Bytes)> = Vec::new();
     let hours = ["2026-03-01-23", "2026-03-02-04", "2026-03-02-05", "2026-03-02-06"];
@@ -313,10 +314,53 @@ async fn a_source_is_listed_from_the_hour_of_its_bound(place: Place) {
         let bounded = of_type(name);
         let first = eddyline::currents::QueueHour::parse(hour).unwrap();
         let listing = bucket.list(&|prefix| (prefix == bounded).then_some(first)).await.unwrap();
-        let listed: Vec<&str> = listing.objects.iter().map(|o| o.key.as_str()).collect();
+        let listed: Vec<&str> = listing.objects.iter().map(|o| &*o.key).collect();
         let from = format!("{bounded}date={}", hour.strip_suffix("-00").unwrap_or(hour));
         let wanted = |key: &&str| !key.starts_with(&bounded) || *key >= from.as_str();
         let expected: Vec<&str> = files.iter().map(|(key, _)| key.as_str()).filter(wanted).collect();
         assert_eq!(listed, expected, "{name} from {hour}");
     }
+}
+
+/// All that the ranges give; `None` when they say that the object has changed.
+async fn rest_of(mut ranges: Ranges, mut bytes: Vec<u8>) -> Option<Vec<u8>> {
+    while !ranges.is_end() {
+        bytes = ranges.read(bytes).await.unwrap()?;
+    }
+    Some(bytes)
+}
+
+async fn a_source_is_read_in_ranges_of_one_version(place: Place) {
+    let spot = place.spot(CURRENTS);
+    let key = "event_type=users.messages.email.Send/date=2026-03-02-05/1/a b.avro".to_string();
+    let content = |fill: u8| Bytes::from_iter((0..1_000u16).map(|at| fill.wrapping_add(at as u8)));
+    let (first, second) = (content(1), content(2));
+    spot.upload(&[(key.clone(), first.clone())]).await;
+    let bucket = spot.bucket();
+    let listed = bucket.list(&|_| None).await.unwrap().objects.remove(0);
+    let open = async |range| match bucket.open_in_ranges(&listed, 2_000, range).await.unwrap() {
+        Opened::Ranges(ranges, listed) => (ranges, listed),
+        other => panic!("{other:?}"),
+    };
+    for range in [1_001, 1_000, 999, 500, 300] {
+        let (ranges, now) = open(range).await;
+        assert_eq!(now, listed);
+        // What is left of the ranges before stays in front.
+        let read = rest_of(ranges, b"left".to_vec()).await.unwrap();
+        assert_eq!(read, [b"left", first.as_ref()].concat(), "{range}");
+    }
+    let too_large = bucket.open_in_ranges(&listed, 999, 300).await.unwrap();
+    assert!(matches!(too_large, Opened::Instead(Fetched::TooLarge(1_000))), "{too_large:?}");
+
+    let (mut ranges, _) = open(300).await;
+    let bytes = ranges.read(Vec::new()).await.unwrap().unwrap();
+    spot.upload(&[(key.clone(), second.clone())]).await;
+    assert_eq!(rest_of(ranges, bytes).await, None, "a mixture of two versions");
+    let (ranges, now) = open(300).await;
+    assert_ne!(now.e_tag, listed.e_tag, "the version read is not the listed one");
+    assert_eq!(rest_of(ranges, Vec::new()).await.unwrap(), second);
+
+    spot.delete("event_type=users.messages.email.Send").await;
+    let gone = bucket.open_in_ranges(&listed, 2_000, 300).await.unwrap();
+    assert!(matches!(gone, Opened::Instead(Fetched::Vanished)), "{gone:?}");
 }

@@ -261,7 +261,7 @@ async fn the_real_client_lists_and_reads_from_it() {
     let bucket = Bucket::open("s3://bench/currents", &server.options()).unwrap();
     let found = bucket.list(&|_| None).await.unwrap();
     let expected: Vec<_> = server.objects().iter().map(|o| (o.key["currents/".len()..].to_string(), o.size)).collect();
-    let listed: Vec<_> = found.objects.iter().map(|o| (o.key.clone(), o.size)).collect();
+    let listed: Vec<_> = found.objects.iter().map(|o| (o.key.to_string(), o.size)).collect();
     assert_eq!(listed, expected);
     let last = found.objects.last().unwrap();
     assert_eq!((last.e_tag.clone(), last.modified), (Some(server.objects()[3210].e_tag()), 1_767_225_600_000));

@@ -186,7 +186,7 @@ fn is_json(field: &Field) -> bool {
     field.metadata().get(KIND_KEY).is_some_and(|kind| kind == KIND_JSON)
 }
 
-fn compare(file: &AvroFile, piece: usize) -> Result<(), TestCaseError> {
+fn compare(file: &AvroFile, pieces: (usize, usize)) -> Result<(), TestCaseError> {
     let decoded = ours(&file.bytes);
     prop_assert_eq!((decoded.records, decoded.rejects.len()), (file.records as u64, 0));
     let theirs = theirs(&file.bytes).map_err(|e| TestCaseError::fail(format!("the other decoder fails: {e}")))?;
@@ -211,16 +211,24 @@ fn compare(file: &AvroFile, piece: usize) -> Result<(), TestCaseError> {
             prop_assert_eq!(one, other, "row {} of {}", row, field.name());
         }
     }
-    in_pieces(file, piece, ours)
+    in_pieces(file, pieces, ours)
 }
 
-/// The same file decoded piece by piece: the same rows, in order.
-fn in_pieces(file: &AvroFile, piece: usize, whole: &RecordBatch) -> Result<(), TestCaseError> {
+/// The same file decoded piece by piece, from ranges: the same rows, in order.
+fn in_pieces(file: &AvroFile, (piece, range): (usize, usize), whole: &RecordBatch) -> Result<(), TestCaseError> {
     let (source, limits) = (source(), Limits::default());
-    let mut pieces = Pieces::of(&source, &file.bytes, &limits, &SCHEMAS, piece).unwrap();
+    let mut pieces = Pieces::of(&source, &limits, &SCHEMAS, piece);
     let (mut batches, mut positions) = (Vec::new(), Vec::new());
-    while let Some(decoded) = pieces.next_piece().unwrap() {
-        for part in decoded.parts {
+    // No more of the file is there at first than a range, and another range whenever that is not enough.
+    let (mut done, mut there) = (0, range.min(file.bytes.len()));
+    while !pieces.is_done() {
+        let step = pieces.decode(&file.bytes[done..there], there == file.bytes.len()).unwrap();
+        done += step.used;
+        if step.decoded.is_none() {
+            prop_assert!(there < file.bytes.len(), "a whole file is not enough");
+            there = (there + range).min(file.bytes.len());
+        }
+        for part in step.decoded.into_iter().flat_map(|decoded| decoded.parts) {
             positions.extend(part.positions);
             batches.push(part.batch);
         }
@@ -242,8 +250,8 @@ proptest! {
     #![proptest_config(config(300))]
 
     #[test]
-    fn two_decoders_read_the_same_of_any_schema(file in files(), piece in 1usize..2_000) {
-        compare(&file, piece)?;
+    fn two_decoders_read_the_same_of_any_schema(file in files(), piece in 1usize..2_000, range in 1usize..2_000) {
+        compare(&file, (piece, range))?;
     }
 }
 

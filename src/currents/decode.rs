@@ -56,63 +56,81 @@ pub struct Decoded {
 
 /// Decodes a whole file. An error means that nothing of it may load.
 pub fn decode(file: &SourceFile, bytes: &[u8], limits: &Limits, schemas: &SchemaCache) -> Result<Decoded, Damage> {
-    let bytes = inflate::unpack(file.compression, bytes, limits)?;
+    let bytes = unpack(file, bytes, limits)?;
     match file.format {
-        Format::Avro => avro::decode(file, &bytes, limits, schemas, &mut avro::Mark::default(), usize::MAX, false),
+        Format::Avro => {
+            let mut reading = avro::Reading::default();
+            let with = (file, limits, schemas);
+            let step = avro::decode(with, &mut reading, (&bytes, true), usize::MAX, false)?;
+            Ok(step.decoded.unwrap_or_default())
+        }
         Format::Json => json::decode(file, &bytes, limits),
     }
 }
 
-/// A file decoded piece by piece, so that a large one is never in memory as columns all at once. Nothing of a damaged
-/// file may load, so all of it is decoded before the first piece is given; that one is kept, the others are decoded
-/// again. JSON comes in one piece: what a column's type is, its last record may decide.
+/// A file's bytes without the gzip or zstd it may be wrapped in as a whole. An error means that nothing of it may load.
+pub fn unpack<'a>(file: &SourceFile, bytes: &'a [u8], limits: &Limits) -> Result<Cow<'a, [u8]>, Damage> {
+    inflate::unpack(file.compression, bytes, limits)
+}
+
+/// A file decoded piece by piece, so that a large one is never in memory as columns all at once, nor need its bytes be.
+///
+/// Nothing of a damaged file may load: who takes rows of a piece has to give them back when a later piece is an error.
+/// JSON comes in one piece: what a column's type is, its last record may decide.
 ///
 /// Text that repeats may come as `Dictionary<Int32, Utf8>`.
 pub struct Pieces<'a> {
     file: &'a SourceFile,
     limits: &'a Limits,
     schemas: &'a SchemaCache,
-    bytes: Cow<'a, [u8]>,
     piece: usize,
-    first: Option<Decoded>,
-    mark: avro::Mark,
+    reading: avro::Reading,
+}
+
+/// A piece of a file.
+pub struct Piece {
+    /// `None` when more of the file is needed.
+    pub decoded: Option<Decoded>,
+    /// How many of the bytes that were given are done with.
+    pub used: usize,
 }
 
 impl<'a> Pieces<'a> {
-    /// Pieces of about `piece` bytes of the unpacked file, and no less than a block. An error means that nothing of the
-    /// file may load.
-    pub fn of(
-        file: &'a SourceFile,
-        bytes: &'a [u8],
-        limits: &'a Limits,
-        schemas: &'a SchemaCache,
-        piece: usize,
-    ) -> Result<Pieces<'a>, Damage> {
-        let bytes = inflate::unpack(file.compression, bytes, limits)?;
-        let mut mark = avro::Mark::default();
-        let first = match file.format {
-            Format::Avro => avro::decode(file, &bytes, limits, schemas, &mut mark, piece, true)?,
-            Format::Json => {
-                mark.done = true;
-                json::decode(file, &bytes, limits)?
-            }
-        };
-        let mut ahead = mark;
-        while !ahead.done {
-            avro::decode(file, &bytes, limits, schemas, &mut ahead, piece, true)?;
-        }
-        Ok(Pieces { file, limits, schemas, bytes, piece, first: Some(first), mark })
+    /// Pieces of about `piece` bytes of the unpacked file, and no less than a block.
+    pub fn of(file: &'a SourceFile, limits: &'a Limits, schemas: &'a SchemaCache, piece: usize) -> Pieces<'a> {
+        Pieces { file, limits, schemas, piece, reading: avro::Reading::default() }
     }
 
-    /// The next piece. A file without records has one, empty piece.
-    pub fn next_piece(&mut self) -> Result<Option<Decoded>, Damage> {
-        if let Some(first) = self.first.take() {
-            return Ok(Some(first));
+    /// Whether the whole file is decoded.
+    pub fn is_done(&self) -> bool {
+        self.reading.done
+    }
+
+    /// Decodes a piece. `rest`: the file's bytes (see [`unpack`]) behind those that are done with; `is_end`: all of
+    /// them, and not only the next ones. A file without records has one piece, which is empty.
+    pub fn decode(&mut self, rest: &[u8], is_end: bool) -> Result<Piece, Damage> {
+        match self.file.format {
+            Format::Avro => {
+                let with = (self.file, self.limits, self.schemas);
+                let step = avro::decode(with, &mut self.reading, (rest, is_end), self.piece, true)?;
+                Ok(Piece { decoded: step.decoded, used: step.used })
+            }
+            Format::Json if !is_end => Ok(Piece { decoded: None, used: 0 }),
+            Format::Json => {
+                self.reading.done = true;
+                Ok(Piece { decoded: Some(json::decode(self.file, rest, self.limits)?), used: rest.len() })
+            }
         }
-        if self.mark.done {
-            return Ok(None);
+    }
+
+    /// Decodes what is left and keeps nothing of it.
+    pub fn check(mut self, bytes: &[u8]) -> Result<(), Damage> {
+        let mut rest = bytes;
+        while !self.is_done() {
+            let used = self.decode(rest, true)?.used;
+            rest = rest.get(used..).unwrap_or_default();
         }
-        avro::decode(self.file, &self.bytes, self.limits, self.schemas, &mut self.mark, self.piece, true).map(Some)
+        Ok(())
     }
 }
 

@@ -28,8 +28,6 @@ pub enum Compression {
 /// One file of the export, as its key describes it.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct SourceFile {
-    /// The key exactly as the store lists it.
-    pub key: String,
     /// From `event_type=`; without it the file's records have to tell.
     pub event_type: Option<EventType>,
     /// From `date=`; `None` where there is none or it cannot be read, and the file takes its last-modified day.
@@ -76,7 +74,7 @@ impl SourceFile {
         }
         let event_type = event_type.map(|name| EventType::parse(name).ok_or(Ignored::BadEventType)).transpose()?;
         let integration = folders().chain([name]).find_map(integration);
-        Ok(SourceFile { key: key.to_string(), event_type, queue_hour, format, compression, integration })
+        Ok(SourceFile { event_type, queue_hour, format, compression, integration })
     }
 }
 

@@ -6,7 +6,7 @@
 use super::context::Context;
 use super::damaged::There;
 use super::dedupe::Neighbours;
-use super::gather::Gathered;
+use super::gather::{Again, Gathered};
 use super::old_rows::take_over;
 use super::plan::PlannedFile;
 use super::publish::{Published, check, publish, state_of};
@@ -21,6 +21,7 @@ use crate::warehouse::order::Selected;
 use crate::warehouse::stored_cell::ids_of;
 use crate::warehouse::{CellKey, CellState, Fate, PutIf, StoredCell, rejects};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// Tries to publish against other writers before giving up.
@@ -85,18 +86,25 @@ pub struct BuiltCell {
 
 enum Outcome {
     Done(Box<BuiltCell>),
-    /// A file brought new columns after rows were encoded without them.
-    SchemaGrew,
+    Again(Again),
     Conflict,
 }
 
 /// Builds and publishes a cell; tries again when another writer was faster.
 pub async fn build_cell(ctx: &Context, table: &mut TableInWork, job: &CellJob) -> Result<BuiltCell> {
-    let mut attempts = 0;
+    let (mut attempts, mut doubtful) = (0, false);
+    let (schema, joined) = (table.schema.clone(), table.joined.len());
     while attempts < ATTEMPTS {
-        match attempt(ctx, table, job).await? {
+        match attempt(ctx, table, job, doubtful).await? {
             Outcome::Done(built) => return Ok(*built),
-            Outcome::SchemaGrew => {}
+            Outcome::Again(Again::SchemaGrew) => {}
+            Outcome::Again(Again::Doubt) => {
+                // The columns of a damaged file are nothing to go by either.
+                table.schema = schema.clone();
+                table.joined.truncate(joined);
+                table.fits.clear();
+                doubtful = true;
+            }
             Outcome::Conflict => attempts += 1,
         }
     }
@@ -104,7 +112,7 @@ pub async fn build_cell(ctx: &Context, table: &mut TableInWork, job: &CellJob) -
         .hint("let one loader at a time write a table; nothing was lost, run again"))
 }
 
-async fn attempt(ctx: &Context, table: &mut TableInWork, job: &CellJob) -> Result<Outcome> {
+async fn attempt(ctx: &Context, table: &mut TableInWork, job: &CellJob, doubtful: bool) -> Result<Outcome> {
     let path = job.key.path();
     let (base, condition) = match ctx.store.get(&path).await? {
         Some(object) => match There::open(table, &job.key, object)? {
@@ -146,8 +154,8 @@ async fn attempt(ctx: &Context, table: &mut TableInWork, job: &CellJob) -> Resul
     // The ledger counts a file's rows over all tables. Where it may be in several, the cell's footer has to say that it
     // brought nothing here, or a pass that thinks otherwise could take rows of its own for committed.
     let in_several = to_read.iter().any(|file| file.source.format == Format::Json);
-    if !gathered.read(ctx, table, &job.key, to_read).await? {
-        return Ok(Outcome::SchemaGrew);
+    if let ControlFlow::Break(again) = gathered.read(ctx, table, &job.key, to_read, doubtful).await? {
+        return Ok(Outcome::Again(again));
     }
     gathered.must_be_listed = in_several && gathered.parts.iter().any(|part| !part.held && part.file.read > 0);
     let admitted = gathered.admit(table, &job.key).await?;
@@ -236,7 +244,7 @@ fn adopt_columns(table: &mut TableInWork, base: &StoredCell) {
 fn held(base: &StoredCell, file: &PlannedFile) -> Option<FilePart> {
     let listed = &file.listed;
     let known =
-        base.footer.files.iter().find(|f| f.key == listed.key && f.e_tag == listed.e_tag && f.size == listed.size)?;
+        base.footer.files.iter().find(|f| *f.key == *listed.key && f.e_tag == listed.e_tag && f.size == listed.size)?;
     // Its rejects may not have been written: only reading it again makes sure.
     (known.rejected == 0).then(|| FilePart {
         file: known.clone(),
@@ -250,7 +258,7 @@ fn held(base: &StoredCell, file: &PlannedFile) -> Option<FilePart> {
 impl FilePart {
     /// A file of which nothing was read.
     pub fn unread(file: &PlannedFile, e_tag: Option<String>, size: u64, fate: Fate, reason: String) -> FilePart {
-        let key = file.listed.key.clone();
+        let key = file.listed.key.to_string();
         let accounting = CellFile { key, e_tag, size, read: 0, new: 0, duplicates: 0, rejected: 0 };
         FilePart { file: accounting, modified: file.listed.modified, fate, reason, held: false }
     }

@@ -1,9 +1,10 @@
 //! What every part of a pass shares.
 
 use super::bucket::Bucket;
+use super::plan::PlannedFile;
 use super::reach::FullScan;
 use super::watch::{Progress, Stop};
-use crate::currents::{Limits, SchemaCache};
+use crate::currents::{Compression, Format, Limits, SchemaCache};
 use crate::error::Result;
 use crate::table::Definitions;
 use crate::warehouse::checkpoint_files::Wanted;
@@ -79,11 +80,26 @@ impl Settings {
         self.share().clamp(1 << 20, 64 << 20)
     }
 
-    /// Bytes of an unpacked file that are decoded at once.
+    /// Bytes of an unpacked file that are decoded at once, and of a large file that are read at once.
     pub fn piece_bytes(&self) -> usize {
-        // Decoded and conformed, a piece takes some four times its bytes, beside the chunk it is gathered into. No
-        // smaller than need be: what is larger than a piece is decoded twice.
-        (self.share() / 2).clamp(1 << 20, 64 << 20)
+        // Decoded and conformed, a piece takes some four times its bytes, beside the chunk it is gathered into. Each
+        // has dictionaries of its own, so that smaller ones are more work when they are put together.
+        (self.share() / 2).clamp(1 << 20, 8 << 20)
+    }
+
+    /// Whether a file is read a range at a time: one that can be decoded that way and is larger than a range.
+    pub fn in_ranges(&self, file: &PlannedFile) -> bool {
+        let source = &file.source;
+        let in_blocks = source.format == Format::Avro && source.compression == Compression::None;
+        in_blocks && file.listed.size > self.piece_bytes() as u64
+    }
+
+    /// Bytes of a file that are held at once.
+    pub fn held(&self, file: &PlannedFile) -> u64 {
+        match self.in_ranges(file) {
+            true => self.piece_bytes() as u64,
+            false => file.weight(),
+        }
     }
 
     /// An eighth of the memory one table has.
@@ -151,7 +167,7 @@ impl Context {
     }
 
     /// Waits until memory for decoding about `bytes` of files and cells is free; it is given back on drop.
-    /// `largest`: the largest file among them, which is held whole.
+    /// `largest`: what of one of them is held at once, at most.
     pub(super) async fn reserve(&self, bytes: u64, largest: u64) -> Option<tokio::sync::SemaphorePermit<'_>> {
         /// Decoded rows and their encoding take about this many times the bytes of their files.
         const SWELLS: u64 = 6;

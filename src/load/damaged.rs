@@ -62,7 +62,7 @@ pub async fn set_aside(
             }
             let kept = key.damaged_path(&object.bytes);
             ctx.store.put(&kept, object.bytes.clone(), PutIf::Always).await?;
-            let brought: HashSet<&str> = files.iter().map(|file| file.listed.key.as_str()).collect();
+            let brought: HashSet<&str> = files.iter().map(|file| &*file.listed.key).collect();
             found.insert(key.clone(), told(&path, &kept, object, &brought));
             stored.remove(&key);
         }

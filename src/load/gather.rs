@@ -1,15 +1,16 @@
 //! What files bring to a cell: fetched ahead, decoded piece by piece, conformed, and admitted against the ids the cell
 //! has and the cells around it.
 
-use super::bucket::{Fetched, Listed};
+use super::bucket::{Listed, Opened};
 use super::cell_build::{BuiltCell, FilePart, TableInWork};
 use super::context::Context;
 use super::mix::{Admitted, Mix};
 use super::pile::Pile;
 use super::plan::PlannedFile;
 use super::read::{FileRead, damage_text, reject, take_in_hand, take_share};
+use super::unread::Unread;
 use super::watch::Progress;
-use crate::currents::Pieces;
+use crate::currents::{Decoded, Pieces, unpack};
 use crate::error::{Error, Result};
 use crate::table::NoIdentity;
 use crate::warehouse::encode::CellWriter;
@@ -19,10 +20,20 @@ use crate::warehouse::rejects::{self, RejectedRecord};
 use crate::warehouse::{CellKey, CellState, Fate};
 use futures::StreamExt;
 use std::collections::{BTreeMap, HashMap};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// Decoded rows are about this many times the bytes of their file.
 const SWELLS: usize = 4;
+
+/// Why a cell has to be begun again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Again {
+    /// A file brought new columns after rows were encoded without them.
+    SchemaGrew,
+    /// A file turned out damaged, or was replaced, after some of its rows were taken.
+    Doubt,
+}
 
 /// See the module.
 pub struct Gathered {
@@ -60,21 +71,34 @@ impl Gathered {
         }
     }
 
-    /// Reads files. `Ok(false)`: a file brought new columns after rows were encoded without them; begin again.
+    /// Reads files. `doubtful`: a file turned out damaged after some of its rows were taken, so all are decoded once
+    /// before any row of them is.
     pub async fn read(
         &mut self,
         ctx: &Context,
         table: &mut TableInWork,
         key: &CellKey,
         files: Vec<Arc<PlannedFile>>,
-    ) -> Result<bool> {
+        doubtful: bool,
+    ) -> Result<ControlFlow<Again>> {
         // Files are fetched ahead as they are and decoded one at a time: decoded ones are several times as large.
-        let largest = files.iter().map(|f| f.listed.size).max().unwrap_or(0);
+        let in_ranges = |file: &PlannedFile| !doubtful && ctx.settings.in_ranges(file);
+        let held = |file: &PlannedFile| if doubtful { file.listed.size } else { ctx.settings.held(file) };
+        let largest = files.iter().map(|file| held(file)).max().unwrap_or(0);
         let most = ctx.settings.effective_limits().file_bytes as u64;
         let mut fetched = futures::stream::iter(bundles(files, ctx.bucket.bundle()))
             .map(|bundle| async move {
                 let listed: Vec<Listed> = bundle.iter().map(|file| file.listed.clone()).collect();
-                let outcomes = ctx.bucket.fetch_all(&listed, most).await;
+                let outcomes = match (bundle.as_slice(), listed.as_slice()) {
+                    ([file], [listed]) if in_ranges(file) => {
+                        let range = ctx.settings.piece_bytes() as u64;
+                        vec![ctx.bucket.open_in_ranges(listed, most, range).await]
+                    }
+                    _ => {
+                        let outcomes = ctx.bucket.fetch_all(&listed, most).await;
+                        outcomes.into_iter().map(|outcome| outcome.map(Opened::Instead)).collect()
+                    }
+                };
                 futures::stream::iter(bundle.into_iter().zip(outcomes))
             })
             .buffered(ctx.bucket.ahead(ctx.settings.files_ahead(largest)))
@@ -85,8 +109,9 @@ impl Gathered {
                 return Err(Error::new(kind, format!("stopped {doing}")));
             }
             Progress::add(&ctx.progress.files_done, 1);
-            if !self.take(ctx, table, key, &file, outcome?).await? {
-                return Ok(false);
+            let went = self.take(ctx, table, key, &file, (outcome?, doubtful)).await?;
+            if went.is_break() {
+                return Ok(went);
             }
         }
         self.conform(ctx, table, key).await
@@ -98,61 +123,115 @@ impl Gathered {
         table: &mut TableInWork,
         key: &CellKey,
         file: &PlannedFile,
-        fetched: Fetched,
-    ) -> Result<bool> {
+        (opened, doubtful): (Opened, bool),
+    ) -> Result<ControlFlow<Again>> {
+        const TAKEN: Result<ControlFlow<Again>> = Ok(ControlFlow::Continue(()));
         let unread =
             |listed: &Listed, fate, reason| FilePart::unread(file, listed.e_tag.clone(), listed.size, fate, reason);
-        let (bytes, listed) = match take_in_hand(ctx, file, fetched) {
-            FileRead::Bytes(bytes, listed) => (bytes, listed),
-            FileRead::Damaged(reason, listed) => {
-                self.parts.push(unread(&listed, Fate::Quarantined, reason));
-                return Ok(true);
-            }
-            FileRead::Vanished => {
-                self.parts.push(unread(&file.listed, Fate::Vanished, String::new()));
-                return Ok(true);
-            }
-        };
         let limits = ctx.settings.effective_limits();
-        let mut pieces = match Pieces::of(&file.source, &bytes, &limits, &ctx.schemas, ctx.settings.piece_bytes()) {
-            Ok(pieces) => pieces,
-            Err(damage) => {
-                self.parts.push(unread(&listed, Fate::Quarantined, damage_text(&damage)));
-                return Ok(true);
+        let pieces_of_it = || Pieces::of(&file.source, &limits, &ctx.schemas, ctx.settings.piece_bytes());
+        let whole;
+        let (left, listed) = match opened {
+            Opened::Ranges(ranges, listed) => {
+                Progress::add(&ctx.progress.bytes, listed.size);
+                (Ok(Unread::ranges(ranges)), listed)
             }
+            Opened::Instead(fetched) => match take_in_hand(ctx, file, fetched) {
+                FileRead::Bytes(bytes, listed) => {
+                    whole = bytes;
+                    let sound = unpack(&file.source, &whole, &limits).and_then(|bytes| {
+                        if doubtful {
+                            pieces_of_it().check(&bytes)?;
+                        }
+                        Ok(Unread::whole(bytes))
+                    });
+                    (sound, listed)
+                }
+                FileRead::Damaged(reason, listed) => {
+                    self.parts.push(unread(&listed, Fate::Quarantined, reason));
+                    return TAKEN;
+                }
+                FileRead::Vanished => {
+                    self.parts.push(unread(&file.listed, Fate::Vanished, String::new()));
+                    return TAKEN;
+                }
+            },
         };
         let at = self.parts.len();
-        self.parts.push(FilePart::loaded(&listed));
-        loop {
-            let piece = pieces.next_piece().map_err(|damage| {
-                Error::failed(format!("{} was sound and is no longer", listed.key)).because(damage_text(&damage))
-            })?;
-            let Some(decoded) = piece else { break };
-            let share = take_share(table.schema.table(), file, &decoded);
-            if let Some(part) = self.parts.get_mut(at) {
-                part.file.read += share.read;
+        let mut left = match left {
+            Ok(left) => left,
+            Err(damage) => {
+                self.parts.push(unread(&listed, Fate::Quarantined, damage_text(&damage)));
+                return TAKEN;
             }
-            self.reject(table, key, at, share.rejects);
-            for part in share.parts {
-                if !self.pile.takes(&part.batch) && !self.conform(ctx, table, key).await? {
-                    return Ok(false);
+        };
+        let mut pieces = pieces_of_it();
+        while !pieces.is_done() {
+            if let Some(kind) = ctx.stop.requested() {
+                return Err(Error::new(kind, format!("stopped while building {key}")));
+            }
+            let (rest, is_end) = left.rest();
+            let piece = match pieces.decode(rest, is_end) {
+                Ok(piece) => piece,
+                Err(damage) if self.parts.len() == at => {
+                    self.parts.push(unread(&listed, Fate::Quarantined, damage_text(&damage)));
+                    return TAKEN;
                 }
-                self.pile.add(at, &listed.key, part);
+                Err(_) => return Ok(ControlFlow::Break(Again::Doubt)),
+            };
+            left.advance(piece.used);
+            let Some(decoded) = piece.decoded else {
+                if !ctx.stop.or(&format!("while building {key}"), left.read_on()).await?? {
+                    return Ok(ControlFlow::Break(Again::Doubt));
+                }
+                continue;
+            };
+            if self.parts.len() == at {
+                self.parts.push(FilePart::loaded(&listed));
             }
-            if self.pile.is_full(ctx.settings.piece_bytes()) && !self.conform(ctx, table, key).await? {
-                return Ok(false);
+            let went = self.take_piece(ctx, table, key, (at, file), &decoded).await?;
+            if went.is_break() {
+                return Ok(went);
             }
         }
-        Ok(true)
+        TAKEN
     }
 
-    /// Conforms the rows that lie on the pile and offers them to the cell. `Ok(false)`: they brought new columns after
-    /// rows were encoded without them.
-    async fn conform(&mut self, ctx: &Context, table: &mut TableInWork, key: &CellKey) -> Result<bool> {
+    /// Takes a piece of the file with the number `at`.
+    async fn take_piece(
+        &mut self,
+        ctx: &Context,
+        table: &mut TableInWork,
+        key: &CellKey,
+        (at, file): (usize, &PlannedFile),
+        decoded: &Decoded,
+    ) -> Result<ControlFlow<Again>> {
+        let share = take_share(table.schema.table(), file, decoded);
+        let Some(part) = self.parts.get_mut(at) else { return Ok(ControlFlow::Continue(())) };
+        part.file.read += share.read;
+        let file_key = part.file.key.clone();
+        self.reject(table, key, at, share.rejects);
+        for part in share.parts {
+            if !self.pile.takes(&part.batch) {
+                let went = self.conform(ctx, table, key).await?;
+                if went.is_break() {
+                    return Ok(went);
+                }
+            }
+            self.pile.add(at, &file_key, part);
+        }
+        match self.pile.is_full(ctx.settings.piece_bytes()) {
+            true => self.conform(ctx, table, key).await,
+            false => Ok(ControlFlow::Continue(())),
+        }
+    }
+
+    /// Conforms the rows that lie on the pile and offers them to the cell.
+    async fn conform(&mut self, ctx: &Context, table: &mut TableInWork, key: &CellKey) -> Result<ControlFlow<Again>> {
         let columns_before = table.joined.len();
-        let Some((conformed, runs)) = self.pile.clear(ctx, table)? else { return Ok(true) };
+        let Some((conformed, runs)) = self.pile.clear(ctx, table)? else { return Ok(ControlFlow::Continue(())) };
         if table.joined.len() > columns_before && self.writer.is_some() {
-            return Ok(false);
+            return Ok(ControlFlow::Break(Again::SchemaGrew));
         }
         for (column, count) in conformed.misfits {
             *self.misfits.entry(column).or_default() += count;
@@ -167,7 +246,7 @@ impl Gathered {
         }
         self.mix.offer(&rows, conformed.batch);
         self.make_room(ctx, table, key).await?;
-        Ok(true)
+        Ok(ControlFlow::Continue(()))
     }
 
     /// Notes rejected records of a file.
@@ -238,7 +317,7 @@ impl FilePart {
     fn loaded(listed: &Listed) -> FilePart {
         FilePart {
             file: CellFile {
-                key: listed.key.clone(),
+                key: listed.key.to_string(),
                 e_tag: listed.e_tag.clone(),
                 size: listed.size,
                 read: 0,

@@ -5,10 +5,11 @@ use super::plan::{Plan, PlannedFile};
 use crate::warehouse::{Fate, FileState};
 use chrono::{DateTime, Utc};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Files of a pass, and what is known of each so far.
 pub struct Ledger {
-    files: HashMap<String, Entry>,
+    files: HashMap<Arc<str>, Entry>,
 }
 
 #[derive(Default)]
@@ -21,7 +22,7 @@ struct Entry {
 impl Ledger {
     /// A ledger that waits for every planned file.
     pub fn expecting(plan: &Plan) -> Ledger {
-        let mut files: HashMap<String, Entry> = HashMap::new();
+        let mut files: HashMap<Arc<str>, Entry> = HashMap::new();
         for file in plan.days.values().flat_map(|d| &d.files) {
             files.entry(file.listed.key.clone()).or_default().expected += 1;
         }
@@ -31,7 +32,7 @@ impl Ledger {
     /// Files that belong to no table.
     pub fn nowhere(&mut self, parts: Vec<FilePart>) {
         for part in parts {
-            let entry = self.files.entry(part.file.key.clone()).or_default();
+            let entry = self.entry(&part.file.key);
             entry.expected += 1;
             entry.parts.push(part);
         }
@@ -40,8 +41,12 @@ impl Ledger {
     /// A table's shares.
     pub fn take(&mut self, parts: Vec<FilePart>) {
         for part in parts {
-            self.files.entry(part.file.key.clone()).or_default().parts.push(part);
+            self.entry(&part.file.key).parts.push(part);
         }
+    }
+
+    fn entry(&mut self, key: &str) -> &mut Entry {
+        self.files.entry(key.into()).or_default()
     }
 
     /// The lines of all files that are wholly done: every table has its share, all of the same version. And the keys of
@@ -53,11 +58,11 @@ impl Ledger {
         }
         let (mut done, mut undone) = (Vec::new(), Vec::new());
         for (key, entry) in self.files {
-            let whole = entry.parts.len() == entry.expected && !plan.partial.contains(&key);
-            let state = if whole { state(&key, entry.parts, planned.get(key.as_str()).copied(), now) } else { None };
+            let whole = entry.parts.len() == entry.expected && !plan.partial.contains(&*key);
+            let state = if whole { state(&key, entry.parts, planned.get(&*key).copied(), now) } else { None };
             match state {
                 Some(state) => done.push(state),
-                None => undone.push(key),
+                None => undone.push(key.to_string()),
             }
         }
         done.sort_by(|a, b| a.key.cmp(&b.key));

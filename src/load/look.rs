@@ -54,7 +54,7 @@ impl Loader {
         if snapshot.unread.is_some() {
             let wanted = match everything {
                 true => Wanted::All,
-                false => Wanted::of_keys(listing.objects.iter().map(|object| object.key.as_str())),
+                false => Wanted::of_keys(listing.objects.iter().map(|object| &*object.key)),
             };
             snapshot.read_files(&self.store, &wanted).await?;
         }

@@ -23,9 +23,10 @@ pub mod schedule;
 mod settle;
 mod table_build;
 mod tally;
+mod unread;
 mod watch;
 
-pub use bucket::{Bound, Bucket, Fetched, Listed, Listing};
+pub use bucket::{Bound, Bucket, Fetched, Listed, Listing, Opened, Ranges};
 pub use context::{ColumnPolicy, Settings};
 pub use loader::{Clock, Loader, Request};
 pub use plan::{Plan, Scope};

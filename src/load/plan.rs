@@ -160,7 +160,7 @@ impl Plan {
 
     /// Keys of files to be read.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
-        self.files().map(|f| f.listed.key.as_str())
+        self.files().map(|f| &*f.listed.key)
     }
 
     /// Puts each day's files in order and decides how many slots it has.
@@ -180,7 +180,7 @@ pub fn plan(listing: &[Listed], snapshot: &Snapshot, scope: &Scope, now: QueueHo
         let source = match SourceFile::from_key(&listed.key) {
             Ok(source) => source,
             Err(reason) => {
-                let entry = plan.ignored.entry(reason.as_str()).or_insert_with(|| (0, listed.key.clone()));
+                let entry = plan.ignored.entry(reason.as_str()).or_insert_with(|| (0, listed.key.to_string()));
                 entry.0 += 1;
                 continue;
             }
@@ -195,7 +195,7 @@ pub fn plan(listing: &[Listed], snapshot: &Snapshot, scope: &Scope, now: QueueHo
             let newest = plan.newest.entry(prefix.to_string()).or_insert(hour);
             *newest = (*newest).max(hour);
         }
-        let news = match snapshot.files.get(&listed.key) {
+        let news = match snapshot.files.get(&*listed.key) {
             None => News::New,
             Some(known) if !known.is(listed.e_tag.as_deref(), listed.size) => News::Changed,
             Some(known) if known.fate == Fate::Vanished => News::Again,

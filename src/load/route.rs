@@ -27,7 +27,7 @@ pub async fn route(ctx: &Context, plan: &mut Plan, scope: &Scope) -> Result<Vec<
         match types? {
             Ok(types) => {
                 if !types.iter().all(|t| scope.wants(t)) {
-                    plan.partial.insert(file.listed.key.clone());
+                    plan.partial.insert(file.listed.key.to_string());
                 }
                 for (at, event_type) in types.into_iter().filter(|t| scope.wants(t)).enumerate() {
                     let mut file = file.clone();

@@ -119,7 +119,7 @@ async fn build_days(
             let key = CellKey { table: name.to_string(), queue_date: *day, slot };
             let there = stored.get(&key).copied();
             let bytes = files.iter().map(|file| file.weight()).sum::<u64>() + there.map_or(0, |c| c.0 * 2);
-            let largest = files.iter().map(|file| file.weight()).max().unwrap_or(0);
+            let largest = files.iter().map(|file| ctx.settings.held(file)).max().unwrap_or(0);
             let _memory = ctx.reserve(bytes, largest).await;
             let job = CellJob { key, slots: plan.slots, files };
             let built = build_cell(ctx, table, &job).await?;

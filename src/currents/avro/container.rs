@@ -7,16 +7,17 @@ use super::super::{Damage, Limits, Reason};
 use super::cursor::{Cursor, Fault};
 
 const MAGIC: &[u8; 4] = b"Obj\x01";
-const SYNC: usize = 16;
+/// Bytes of a sync marker.
+pub(super) const SYNC: usize = 16;
 
-/// An open container, at the next block to read.
-pub(super) struct Container<'a> {
+/// What a container's header says.
+pub(super) struct Head<'a> {
     /// The writer's schema, as JSON text.
     pub(super) schema: &'a [u8],
     pub(super) codec: Codec,
-    sync: &'a [u8],
-    cursor: Cursor<'a>,
-    blocks: u64,
+    pub(super) sync: [u8; SYNC],
+    /// How many bytes it has.
+    pub(super) length: usize,
 }
 
 /// One block, still compressed.
@@ -30,26 +31,35 @@ pub(super) struct Block<'a> {
     pub(super) data: &'a [u8],
 }
 
-impl<'a> Container<'a> {
-    /// Reads the header.
-    pub(super) fn open(bytes: &'a [u8]) -> Result<Container<'a>, Damage> {
+impl<'a> Head<'a> {
+    /// Reads the header a file begins with. `is_end`: the file has no more than these bytes; `None` when it has more,
+    /// and they are needed.
+    pub(super) fn read(bytes: &'a [u8], is_end: bool) -> Result<Option<Head<'a>>, Damage> {
         if !bytes.starts_with(MAGIC) {
-            return Err(if MAGIC.starts_with(bytes) {
-                Damage::new(Reason::Truncated, format!("the file ends in its first {} bytes", MAGIC.len()))
-            } else {
-                Damage::new(Reason::NotAvro, "the file does not begin with Avro's magic bytes")
-            });
+            return match MAGIC.starts_with(bytes) {
+                true if !is_end => Ok(None),
+                true => {
+                    Err(Damage::new(Reason::Truncated, format!("the file ends in its first {} bytes", MAGIC.len())))
+                }
+                false => Err(Damage::new(Reason::NotAvro, "the file does not begin with Avro's magic bytes")),
+            };
         }
         let mut cursor = Cursor::new(bytes);
-        let header = header(&mut cursor).map_err(|fault| match fault {
-            HeaderFault::At(Fault::End) => {
-                Damage::new(Reason::Truncated, format!("the file ends in its header, {} bytes long", bytes.len()))
+        let header = match header(&mut cursor) {
+            Ok(header) => header,
+            Err(HeaderFault::At(Fault::End)) if !is_end => return Ok(None),
+            Err(HeaderFault::At(Fault::End)) => {
+                let what = format!("the file ends in its header, {} bytes long", bytes.len());
+                return Err(Damage::new(Reason::Truncated, what));
             }
-            HeaderFault::At(fault) => {
-                Damage::new(Reason::BadHeader, format!("header, byte {}: {}", cursor.at, fault.text()))
+            Err(HeaderFault::At(fault)) => {
+                let what = format!("header, byte {}: {}", cursor.at, fault.text());
+                return Err(Damage::new(Reason::BadHeader, what));
             }
-            HeaderFault::Twice(name) => Damage::new(Reason::BadHeader, format!("header: {name} occurs twice")),
-        })?;
+            Err(HeaderFault::Twice(name)) => {
+                return Err(Damage::new(Reason::BadHeader, format!("header: {name} occurs twice")));
+            }
+        };
         let schema = header.schema.ok_or_else(|| Damage::new(Reason::BadHeader, "header: avro.schema is missing"))?;
         let codec = match header.codec {
             None | Some(b"null" | b"") => Codec::Null,
@@ -63,23 +73,39 @@ impl<'a> Container<'a> {
                 return Err(Damage::new(Reason::UnknownCodec, format!("codec {}", name.escape_debug())));
             }
         };
-        Ok(Container { schema, codec, sync: header.sync, cursor, blocks: 0 })
+        Ok(Some(Head { schema, codec, sync: header.sync, length: cursor.at }))
+    }
+}
+
+/// The blocks of a file, from one of them on.
+pub(super) struct Blocks<'a> {
+    cursor: Cursor<'a>,
+    sync: [u8; SYNC],
+    /// Where the bytes begin in the file.
+    from: usize,
+    number: u64,
+    is_end: bool,
+}
+
+impl<'a> Blocks<'a> {
+    /// `bytes` begin at byte `from` of the file, with block `number`; `is_end`: and end with the file.
+    pub(super) fn new(bytes: &'a [u8], sync: [u8; SYNC], (from, number): (usize, u64), is_end: bool) -> Blocks<'a> {
+        Blocks { cursor: Cursor::new(bytes), sync, from, number, is_end }
     }
 
-    /// Where the next block begins, and its number: what [`Container::go_on`] takes.
-    pub(super) fn position(&self) -> (usize, u64) {
-        (self.cursor.at, self.blocks)
+    /// How many of the bytes the blocks taken so far have.
+    pub(super) fn used(&self) -> usize {
+        self.cursor.at
     }
 
-    /// Goes on at a position another look at the same bytes has come to.
-    pub(super) fn go_on(&mut self, (at, blocks): (usize, u64)) {
-        self.cursor.at = at;
-        self.blocks = blocks;
+    /// The number of the next block.
+    pub(super) fn number(&self) -> u64 {
+        self.number
     }
 
-    /// Whether no block is left.
+    /// Whether no block is left in the file.
     pub(super) fn is_done(&self) -> bool {
-        self.cursor.left() == 0
+        self.is_end && self.cursor.left() == 0
     }
 
     /// How many records the next `bytes` hold, if all blocks are as the next one says it is. A guess: nothing of it was
@@ -92,41 +118,65 @@ impl<'a> Container<'a> {
         count.saturating_mul(blocks.max(1))
     }
 
-    /// The next block, or `None` exactly at the end of the file.
+    /// The next block; `None` exactly at the end of the file, and where the bytes end inside a block and the file does
+    /// not.
     pub(super) fn next_block(&mut self) -> Result<Option<Block<'a>>, Damage> {
-        if self.cursor.left() == 0 {
+        let start = self.cursor;
+        if start.left() == 0 {
             return Ok(None);
         }
-        let (number, offset) = (self.blocks, self.cursor.at);
-        self.blocks += 1;
-        let damage = |reason, what: &str| Err(Damage::new(reason, format!("block {number} at byte {offset}: {what}")));
+        match self.block() {
+            Err(BlockFault { reason: Reason::Truncated, .. }) if !self.is_end => {
+                self.cursor = start;
+                Ok(None)
+            }
+            Ok(block) => {
+                self.number += 1;
+                Ok(Some(block))
+            }
+            Err(BlockFault { reason, what }) => {
+                let at = format!("block {} at byte {}", self.number, self.from.saturating_add(start.at));
+                Err(Damage::new(reason, format!("{at}: {what}")))
+            }
+        }
+    }
+
+    fn block(&mut self) -> Result<Block<'a>, BlockFault> {
+        let fault = |reason, what: &str| Err(BlockFault { reason, what: what.to_string() });
+        let offset = self.from.saturating_add(self.cursor.at);
         let (count, size) = match self.cursor.long().and_then(|count| Ok((count, self.cursor.long()?))) {
             Ok(head) => head,
-            Err(Fault::End) => return damage(Reason::Truncated, "the file ends in the block's head"),
-            Err(fault) => return damage(Reason::BadBlock, fault.text()),
+            Err(Fault::End) => return fault(Reason::Truncated, "the file ends in the block's head"),
+            Err(other) => return fault(Reason::BadBlock, other.text()),
         };
         let Ok(count) = u64::try_from(count) else {
-            return damage(Reason::BadBlock, "the record count is negative");
+            return fault(Reason::BadBlock, "the record count is negative");
         };
         let Ok(size) = u64::try_from(size) else {
-            return damage(Reason::BadBlock, "the length is negative");
+            return fault(Reason::BadBlock, "the length is negative");
         };
         let Some(data) = usize::try_from(size).ok().and_then(|size| self.cursor.take(size).ok()) else {
             let what = format!("the file ends inside the block ({size} bytes announced, {} left)", self.cursor.left());
-            return damage(Reason::Truncated, &what);
+            return fault(Reason::Truncated, &what);
         };
         match self.cursor.take(SYNC) {
-            Ok(sync) if sync == self.sync => Ok(Some(Block { number, offset, count, data })),
-            Ok(_) => damage(Reason::BadSyncMarker, "the sync marker behind the block is not the header's"),
-            Err(_) => damage(Reason::Truncated, "the file ends in the block's sync marker"),
+            Ok(sync) if sync == self.sync => Ok(Block { number: self.number, offset, count, data }),
+            Ok(_) => fault(Reason::BadSyncMarker, "the sync marker behind the block is not the header's"),
+            Err(_) => fault(Reason::Truncated, "the file ends in the block's sync marker"),
         }
     }
+}
+
+/// What is wrong with a block's frame.
+struct BlockFault {
+    reason: Reason,
+    what: String,
 }
 
 struct Header<'a> {
     schema: Option<&'a [u8]>,
     codec: Option<&'a [u8]>,
-    sync: &'a [u8],
+    sync: [u8; SYNC],
 }
 
 enum HeaderFault {
@@ -158,7 +208,7 @@ fn header<'a>(cursor: &mut Cursor<'a>) -> Result<Header<'a>, HeaderFault> {
         }
         entries.close(cursor)?;
     }
-    Ok(Header { schema, codec, sync: cursor.take(SYNC)? })
+    Ok(Header { schema, codec, sync: *cursor.array()? })
 }
 
 /// A block that does not decompress.

@@ -138,7 +138,7 @@ impl<'a> Cursor<'a> {
     }
 
     #[inline(always)]
-    fn array<const N: usize>(&mut self) -> Result<&'a [u8; N], Fault> {
+    pub(super) fn array<const N: usize>(&mut self) -> Result<&'a [u8; N], Fault> {
         let found = self.bytes.get(self.at..).and_then(|rest| rest.first_chunk::<N>()).ok_or(Fault::End)?;
         self.at += N;
         Ok(found)

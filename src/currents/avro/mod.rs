@@ -14,20 +14,38 @@ pub use plan::SchemaCache;
 use super::decode::{Decoded, Part};
 use super::inflate::{self, Codec};
 use super::{Damage, EventType, Limits, Reason, SourceFile};
-use container::{Container, block_damage};
+use container::{Blocks, Head, SYNC, block_damage};
 use plan::Plan;
 use rows::Rows;
 use std::sync::Arc;
 
-/// How far a file is decoded.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Mark {
-    /// The next block's place and number; `None` before the first.
-    block: Option<(usize, u64)>,
+/// A file that is being decoded: what its header said, and how far it is read.
+#[derive(Default)]
+pub(super) struct Reading {
+    /// `None` before the header.
+    header: Option<Header>,
+    /// Bytes of the file.
+    at: usize,
+    blocks: u64,
     records: u64,
     unpacked: usize,
     /// Whether no block is left.
     pub(super) done: bool,
+}
+
+struct Header {
+    plan: Arc<Plan>,
+    event_type: Option<EventType>,
+    codec: Codec,
+    sync: [u8; SYNC],
+}
+
+/// What decoding some bytes gave.
+pub(super) struct Step {
+    /// `None` when they hold no whole block, and the file goes on behind them.
+    pub(super) decoded: Option<Decoded>,
+    /// How many of them are done with.
+    pub(super) used: usize,
 }
 
 /// Records from where on text that repeats is worth a dictionary.
@@ -35,29 +53,35 @@ const MANY: usize = 256;
 /// Room is made for no more records than this before they are seen.
 const MOST_EXPECTED: usize = 1 << 16;
 
-/// Decodes blocks from the mark on until they hold `piece` bytes unpacked, at least one, and moves the mark. `may_code`:
-/// text that repeats may come as a dictionary.
+/// Decodes blocks from where the reading stands until they hold `piece` bytes unpacked, at least one. `rest` are the
+/// file's bytes from there on; `is_end`: all of them. `may_code`: text that repeats may come as a dictionary.
 pub(super) fn decode(
-    file: &SourceFile,
-    bytes: &[u8],
-    limits: &Limits,
-    schemas: &SchemaCache,
-    mark: &mut Mark,
+    (file, limits, schemas): (&SourceFile, &Limits, &SchemaCache),
+    reading: &mut Reading,
+    (rest, is_end): (&[u8], bool),
     piece: usize,
     may_code: bool,
-) -> Result<Decoded, Damage> {
-    let (mut container, plan) = open(bytes, limits, schemas)?;
-    let event_type = event_type(file, &plan)?;
-    if let Some(position) = mark.block {
-        container.go_on(position);
+) -> Result<Step, Damage> {
+    let mut before = 0;
+    if reading.header.is_none() {
+        let Some(head) = Head::read(rest, is_end)? else { return Ok(Step { decoded: None, used: 0 }) };
+        let plan = plan(&head, limits, schemas)?;
+        let event_type = event_type(file, &plan)?;
+        before = head.length;
+        reading.at = before;
+        reading.header = Some(Header { plan, event_type, codec: head.codec, sync: head.sync });
     }
-    let expected = container.expected(piece).min(MOST_EXPECTED);
-    let mut rows = Rows::new(&plan, limits, mark.records, may_code && expected >= MANY);
+    let Some(Header { plan, event_type, codec, sync }) = &reading.header else {
+        return Ok(Step { decoded: None, used: 0 });
+    };
+    let mut blocks = Blocks::new(rest.get(before..).unwrap_or_default(), *sync, (reading.at, reading.blocks), is_end);
+    let expected = blocks.expected(piece).min(MOST_EXPECTED);
+    let mut rows = Rows::new(plan, limits, reading.records, may_code && expected >= MANY);
     let mut scratch = Vec::new();
     let mut taken = 0usize;
     while taken < piece {
-        let Some(block) = container.next_block()? else { break };
-        let data = match container.codec {
+        let Some(block) = blocks.next_block()? else { break };
+        let data = match *codec {
             Codec::Null => block.data,
             codec => {
                 let length = inflate::inflate(codec, block.data, &mut scratch, limits.block_bytes)
@@ -69,7 +93,7 @@ pub(super) fn decode(
             return Err(block_damage(&block, inflate::Fault::TooLarge, limits));
         }
         taken = taken.saturating_add(data.len());
-        if mark.unpacked.saturating_add(taken) > limits.file_bytes {
+        if reading.unpacked.saturating_add(taken) > limits.file_bytes {
             let detail = format!("the file unpacks to more than {} bytes", limits.file_bytes);
             return Err(Damage::new(Reason::LimitExceeded, detail));
         }
@@ -78,24 +102,29 @@ pub(super) fn decode(
         }
         rows.block(&block, data)?;
     }
+    let used = before.saturating_add(blocks.used());
+    let no_block = blocks.number() == reading.blocks;
+    reading.done = blocks.is_done();
+    if no_block && !reading.done {
+        reading.at = reading.at.saturating_add(blocks.used());
+        return Ok(Step { decoded: None, used });
+    }
     let positions = rows.positions();
-    *mark = Mark {
-        block: Some(container.position()),
-        records: positions.end,
-        unpacked: mark.unpacked.saturating_add(taken),
-        done: container.is_done(),
-    };
     let records = positions.end - positions.start;
     let batch = rows.finish()?;
-    let parts =
-        if records == 0 { Vec::new() } else { vec![Part { event_type, batch, positions: positions.collect() }] };
-    Ok(Decoded {
-        parts,
+    let part = Part { event_type: event_type.clone(), batch, positions: positions.clone().collect() };
+    let decoded = Decoded {
+        parts: if records == 0 { Vec::new() } else { vec![part] },
         rejects: Vec::new(),
         records,
         record_name: Some(plan.record_name.clone()),
         schema_fingerprint: Some(plan.fingerprint),
-    })
+    };
+    reading.at = reading.at.saturating_add(blocks.used());
+    reading.blocks = blocks.number();
+    reading.records = positions.end;
+    reading.unpacked = reading.unpacked.saturating_add(taken);
+    Ok(Step { decoded: Some(decoded), used })
 }
 
 /// The event type of a file, from its key and its schema, without decoding a row.
@@ -105,14 +134,14 @@ pub(super) fn peek(
     limits: &Limits,
     schemas: &SchemaCache,
 ) -> Result<Option<EventType>, Damage> {
-    let (_, plan) = open(bytes, limits, schemas)?;
-    event_type(file, &plan)
+    match Head::read(bytes, true)? {
+        Some(head) => event_type(file, &*plan(&head, limits, schemas)?),
+        None => Ok(file.event_type.clone()),
+    }
 }
 
-fn open<'a>(bytes: &'a [u8], limits: &Limits, schemas: &SchemaCache) -> Result<(Container<'a>, Arc<Plan>), Damage> {
-    let container = Container::open(bytes)?;
-    let plan = schemas.plan(container.schema, limits).map_err(|(reason, what)| Damage::new(reason, what))?;
-    Ok((container, plan))
+fn plan(head: &Head<'_>, limits: &Limits, schemas: &SchemaCache) -> Result<Arc<Plan>, Damage> {
+    schemas.plan(head.schema, limits).map_err(|(reason, what)| Damage::new(reason, what))
 }
 
 /// The key's event type, or else the schema's. Where both tell, they must agree (compared as tables).

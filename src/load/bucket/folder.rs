@@ -1,12 +1,13 @@
 //! A source on this machine: the walk is ours. It leaves out whole days by their folder's name, and survives any file
 //! name.
 
-use super::{Bound, Fetched, Listed, Listing, is_before};
+use super::{Bound, Fetched, Listed, Listing, Opened, Ranges, is_before};
 use crate::error::{Error, Result};
 use crate::warehouse::refusal::disk_error;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::path::{Path as FsPath, PathBuf};
+use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 /// Lists a folder.
@@ -62,23 +63,53 @@ fn follow(root: &FsPath, key: &str, bound: Bound<'_>, links: &mut Vec<PathBuf>, 
     Ok(())
 }
 
-fn of_file(key: String, meta: &fs::Metadata) -> Listed {
+fn of_file(key: impl Into<Arc<str>>, meta: &fs::Metadata) -> Listed {
     let modified = meta.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
     #[cfg(unix)]
     let inode = std::os::unix::fs::MetadataExt::ino(meta);
     #[cfg(not(unix))]
     let inode = 0;
     let e_tag = format!("{inode:x}-{:x}-{:x}", modified.as_nanos(), meta.len());
-    Listed { key, e_tag: Some(e_tag), size: meta.len(), modified: modified.as_millis() as i64 }
+    Listed { key: key.into(), e_tag: Some(e_tag), size: meta.len(), modified: modified.as_millis() as i64 }
 }
 
-/// Room for a listed file: a little more than it has, so that its end is seen without asking for more.
+/// Bytes of room beyond a file's own, so that its end is seen without asking for more.
+pub const SPARE: usize = 32;
+
+/// Room for a listed file.
 pub fn room(file: &Listed, most: u64) -> Vec<u8> {
-    Vec::with_capacity(usize::try_from(file.size.min(most)).unwrap_or(0).saturating_add(32))
+    Vec::with_capacity(usize::try_from(file.size.min(most)).unwrap_or(0).saturating_add(SPARE))
+}
+
+/// Whether a file is what it was.
+pub fn is_still(path: &FsPath, was: &Listed) -> bool {
+    fs::metadata(path).is_ok_and(|now| of_file(was.key.clone(), &now) == *was)
+}
+
+/// Opens a file to be read in ranges, unless it has more than `most` bytes.
+pub fn open(path: PathBuf, key: Arc<str>, most: u64, range: u64) -> std::io::Result<Opened> {
+    let opened = File::open(&path).and_then(|file| Ok((file.metadata()?, file)));
+    match opened {
+        Ok((now, _)) if now.len() > most => Ok(Opened::Instead(Fetched::TooLarge(now.len()))),
+        Ok((now, file)) => {
+            let now = of_file(key, &now);
+            Ok(Opened::Ranges(Ranges::of_file(file, path, range, now.clone()), now))
+        }
+        Err(e) => not_read(e).map(Opened::Instead),
+    }
+}
+
+/// What a file is that cannot be opened or read.
+fn not_read(error: std::io::Error) -> std::io::Result<Fetched> {
+    match error.kind() {
+        ErrorKind::NotFound => Ok(Fetched::Vanished),
+        ErrorKind::PermissionDenied => Ok(Fetched::Unreadable("permission denied".to_string())),
+        _ => Err(error),
+    }
 }
 
 /// Reads a file whole into `bytes`, unless it has more than `most` bytes.
-pub fn read(path: &FsPath, key: &str, most: u64, mut bytes: Vec<u8>) -> std::io::Result<Fetched> {
+pub fn read(path: &FsPath, key: &Arc<str>, most: u64, mut bytes: Vec<u8>) -> std::io::Result<Fetched> {
     // A file that is being rewritten while it is read gives a mixture: read until two looks agree.
     for _ in 0..5 {
         bytes.clear();
@@ -94,16 +125,12 @@ pub fn read(path: &FsPath, key: &str, most: u64, mut bytes: Vec<u8>) -> std::io:
         match read() {
             Ok(Err(size)) => return Ok(Fetched::TooLarge(size)),
             Ok(Ok((before, after))) => {
-                let (before, after) = (of_file(key.to_string(), &before), of_file(key.to_string(), &after));
+                let (before, after) = (of_file(key.clone(), &before), of_file(key.clone(), &after));
                 if before == after && bytes.len() as u64 == after.size {
                     return Ok(Fetched::Bytes(bytes.into(), after));
                 }
             }
-            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Fetched::Vanished),
-            Err(e) if e.kind() == ErrorKind::PermissionDenied => {
-                return Ok(Fetched::Unreadable("permission denied".to_string()));
-            }
-            Err(e) => return Err(e),
+            Err(e) => return not_read(e),
         }
     }
     Ok(Fetched::Unreadable("it is being written while it is read".to_string()))

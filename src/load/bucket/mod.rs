@@ -2,6 +2,7 @@
 
 mod folder;
 mod objects;
+mod ranges;
 
 use crate::currents::{QueueHour, event_type_prefix};
 use crate::error::{Error, Result};
@@ -11,6 +12,7 @@ use crate::warehouse::store::local_folder;
 use bytes::Bytes;
 use object_store::ObjectStore;
 use objects::Objects;
+pub use ranges::Ranges;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -33,8 +35,8 @@ pub type Bound<'a> = &'a (dyn Fn(&str) -> Option<QueueHour> + Sync);
 /// One listed object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
-    /// Its key, relative to the source's address.
-    pub key: String,
+    /// Its key, relative to the source's address. What a pass knows of a file names it by this one copy.
+    pub key: Arc<str>,
     /// Its ETag.
     pub e_tag: Option<String>,
     /// Bytes.
@@ -68,6 +70,15 @@ pub enum Fetched {
     Refused(String),
     /// It has more bytes than may be read; how many.
     TooLarge(u64),
+}
+
+/// What opening an object gave that is to be read in ranges.
+#[derive(Debug)]
+pub enum Opened {
+    /// Its ranges, and the version they are of, which may be newer than the listed one.
+    Ranges(Ranges, Listed),
+    /// It was read whole instead, or cannot be read.
+    Instead(Fetched),
 }
 
 impl Bucket {
@@ -142,6 +153,24 @@ impl Bucket {
         }
     }
 
+    /// Opens an object to be read a range of so many bytes at a time, unless it has more than `most`. Where its store
+    /// does not say which version a range is of, it is read whole.
+    pub async fn open_in_ranges(&self, listed: &Listed, most: u64, range: u64) -> Result<Opened> {
+        match &self.place {
+            Place::Folder(root) => {
+                let wrong =
+                    |e: String| Error::failed(format!("cannot read {} in {}", listed.key, self.address)).because(e);
+                let (path, key) = (root.join(&*listed.key), listed.key.clone());
+                let open = move || folder::open(path, key, most, range);
+                tokio::task::spawn_blocking(open)
+                    .await
+                    .map_err(|e| wrong(e.to_string()))?
+                    .map_err(|e| wrong(e.to_string()))
+            }
+            Place::Objects(objects) => objects.open_in_ranges(&self.address, listed, most, range).await,
+        }
+    }
+
     /// Reads several objects, one outcome each. From a folder they are read in one go: handing a tiny file to another
     /// thread costs more than reading it.
     pub async fn fetch_all(&self, listed: &[Listed], most: u64) -> Vec<Result<Fetched>> {
@@ -153,7 +182,7 @@ impl Bucket {
         let rooms: Vec<Vec<u8>> = listed.iter().map(|file| folder::room(file, most)).collect();
         let read = move || {
             let one = |(file, room): (&Listed, Vec<u8>)| {
-                folder::read(&root.join(&file.key), &file.key, most, room)
+                folder::read(&root.join(&*file.key), &file.key, most, room)
                     .map_err(|e| Error::failed(format!("cannot read {} in {address}", file.key)).because(e))
             };
             files.iter().zip(rooms).map(one).collect()
@@ -218,7 +247,7 @@ mod tests {
         }
         let bucket = Bucket::open(dir.path().to_str().unwrap(), &[]).unwrap();
         let bound = |prefix: &str| (prefix == "p/event_type=a.B/").then(|| QueueHour::parse("2026-01-02-00").unwrap());
-        let keys: Vec<String> = bucket.list(&bound).await.unwrap().objects.into_iter().map(|o| o.key).collect();
+        let keys: Vec<String> = bucket.list(&bound).await.unwrap().objects.into_iter().map(|o| o.key.to_string()).collect();
         assert_eq!(keys, ["odd.csv", "p/event_type=a.B/date=2026-01-02-05/1/x.avro"]);
     }
 
@@ -241,7 +270,7 @@ mod tests {
         std::os::unix::fs::symlink(dir.path(), dir.path().join("p/circle")).unwrap();
         std::os::unix::fs::symlink(dir.path().join("p"), other.path().join("back")).unwrap();
         let bucket = Bucket::open(dir.path().to_str().unwrap(), &[]).unwrap();
-        let keys: Vec<String> = bucket.list(&|_| None).await.unwrap().objects.into_iter().map(|o| o.key).collect();
+        let keys: Vec<String> = bucket.list(&|_| None).await.unwrap().objects.into_iter().map(|o| o.key.to_string()).collect();
         assert_eq!(keys, ["p/a.avro", "p/linked/b.avro"]);
     }
 
@@ -262,7 +291,7 @@ mod tests {
         let bucket = Bucket::open(dir.path().to_str().unwrap(), &[]).unwrap();
         let bound = |prefix: &str| (prefix == "p/event_type=t4/").then(|| QueueHour::parse("2026-01-02-02").unwrap());
         let listing = bucket.list(&bound).await.unwrap();
-        assert_eq!(listing.objects.into_iter().map(|o| o.key).collect::<Vec<_>>(), expected);
+        assert_eq!(listing.objects.into_iter().map(|o| o.key.to_string()).collect::<Vec<_>>(), expected);
     }
 
     #[tokio::test]

@@ -4,7 +4,7 @@
 //! What lies beside is listed whole. Braze's other exports can be larger than Currents itself: unless everything is
 //! asked for, they are looked into only as far as it takes to see that no Currents export lies in them.
 
-use super::{Bound, Fetched, Listed, Listing, is_before};
+use super::{Bound, Fetched, Listed, Listing, Opened, Ranges, is_before};
 use crate::currents::event_type_prefix;
 use crate::error::{Error, Result};
 use crate::warehouse::clouds::{Pages, Remote};
@@ -14,11 +14,15 @@ use crate::warehouse::wire::Traffic;
 use crate::warehouse::{Refusal, Requests};
 use futures::{StreamExt, TryStreamExt};
 use object_store::list::PaginatedListOptions;
-use object_store::{Error as ObjectError, ObjectMeta, ObjectStore, ObjectStoreExt};
+use object_store::path::Path;
+use object_store::{Error as ObjectError, GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Folders listed at once.
 const AT_ONCE: usize = 32;
+/// Ranges of an object asked for at once.
+const RANGES_AHEAD: usize = 3;
 /// Folders looked into on the way to the event types. What is not reached by then is listed whole.
 const LOOKED_INTO: usize = 100;
 /// Folders that Braze's other exports fill.
@@ -94,7 +98,7 @@ impl Objects {
         };
         let (askable, not): (Vec<_>, Vec<_>) = listing.objects.into_iter().partition(|o| askable(&o.key));
         listing.objects = askable;
-        listing.unaskable = not.into_iter().map(|o| o.key).collect();
+        listing.unaskable = not.into_iter().map(|o| o.key.to_string()).collect();
         Ok(listing)
     }
 
@@ -226,12 +230,48 @@ impl Objects {
         })
     }
 
+    fn path(&self, asked: &Listed) -> Result<Path> {
+        path_of(&format!("{}{}", self.prefix, asked.key))
+            .ok_or_else(|| Error::failed(format!("no client can ask for the key {}", asked.key)))
+    }
+
+    /// See [`super::Bucket::open_in_ranges`].
+    pub async fn open_in_ranges(&self, address: &str, asked: &Listed, most: u64, range: u64) -> Result<Opened> {
+        let path = self.path(asked)?;
+        let part = |range: Range<u64>| GetOptions::new().with_range(Some(range));
+        let first = async {
+            let first = self.objects.get_opts(&path, part(0..range)).await?;
+            Ok::<_, ObjectError>((listed(asked.key.clone(), first.meta.clone()), first.bytes().await?))
+        };
+        let (now, first) = match first.await {
+            Ok((now, _)) if now.size > most => return Ok(Opened::Instead(Fetched::TooLarge(now.size))),
+            Ok((now, first)) if now.e_tag.is_some() => (now, first),
+            // Whatever stands in the way, reading it whole says it better.
+            _ => return Ok(Opened::Instead(self.fetch(address, asked, most).await?)),
+        };
+        let (objects, address, version) = (self.objects.clone(), address.to_string(), now.clone());
+        let starts = (1..now.size.div_ceil(range)).map(move |number| number * range);
+        let rest = futures::stream::iter(starts).map(move |from| {
+            let (objects, path) = (objects.clone(), path.clone());
+            let wrong = format!("cannot read {} in {address}", version.key);
+            let options = part(from..version.size.min(from + range)).with_if_match(version.e_tag.clone());
+            async move {
+                let bytes = async { objects.get_opts(&path, options).await?.bytes().await };
+                match bytes.await {
+                    Ok(bytes) => Ok(Some(bytes)),
+                    Err(ObjectError::Precondition { .. } | ObjectError::NotFound { .. }) => Ok(None),
+                    Err(e) => Err(store_error(wrong, e)),
+                }
+            }
+        });
+        let ranges = futures::stream::once(async { Ok(Some(first)) }).chain(rest.buffered(RANGES_AHEAD));
+        Ok(Opened::Ranges(Ranges::of_object(now.size, ranges.boxed()), now))
+    }
+
     /// See [`super::Bucket::fetch`].
     pub async fn fetch(&self, address: &str, asked: &Listed, most: u64) -> Result<Fetched> {
         let wrong = |e| store_error(format!("cannot read {} in {address}", asked.key), e);
-        let Some(path) = path_of(&format!("{}{}", self.prefix, asked.key)) else {
-            return Err(Error::failed(format!("no client can ask for the key {}", asked.key)));
-        };
+        let path = self.path(asked)?;
         let result = match self.objects.get(&path).await {
             Ok(result) => result,
             Err(e) => {
@@ -287,6 +327,6 @@ fn name_of(folder: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
-fn listed(key: String, meta: ObjectMeta) -> Listed {
-    Listed { key, e_tag: meta.e_tag, size: meta.size, modified: meta.last_modified.timestamp_millis() }
+fn listed(key: impl Into<Arc<str>>, meta: ObjectMeta) -> Listed {
+    Listed { key: key.into(), e_tag: meta.e_tag, size: meta.size, modified: meta.last_modified.timestamp_millis() }
 }
