@@ -51,8 +51,10 @@ impl Ranges {
                 let Some(mut open) = file.take() else {
                     return Err(wrong("an earlier read was cut short".to_string()));
                 };
-                let most = self.left.min(*range);
-                bytes.reserve(usize::try_from(most).unwrap_or(0).saturating_add(folder::SPARE));
+                // The room of the ranges before does: what is left of them counts, unless nothing else would fit.
+                let free = range.checked_sub(before).filter(|free| *free > *range / 2).unwrap_or(*range);
+                let most = self.left.min(free);
+                bytes.reserve_exact(usize::try_from(most).unwrap_or(0).saturating_add(folder::SPARE));
                 let read = move || {
                     let result = open.by_ref().take(most).read_to_end(&mut bytes);
                     (open, bytes, result)
@@ -69,6 +71,7 @@ impl Ranges {
             }
             Source::Objects(ranges) => {
                 let Some(range) = ranges.next().await.transpose()?.flatten() else { return Ok(None) };
+                bytes.reserve_exact(range.len());
                 bytes.extend_from_slice(&range);
                 let read = bytes.len() as u64 - before;
                 self.left = self.left.saturating_sub(read);
