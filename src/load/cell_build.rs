@@ -258,7 +258,7 @@ fn held(base: &StoredCell, file: &PlannedFile) -> Option<FilePart> {
 impl FilePart {
     /// A file of which nothing was read.
     pub fn unread(file: &PlannedFile, e_tag: Option<String>, size: u64, fate: Fate, reason: String) -> FilePart {
-        let key = file.listed.key.to_string();
+        let key = file.listed.key.clone();
         let accounting = CellFile { key, e_tag, size, read: 0, new: 0, duplicates: 0, rejected: 0 };
         FilePart { file: accounting, modified: file.listed.modified, fate, reason, held: false }
     }
@@ -270,7 +270,7 @@ fn file_list(base: Option<&StoredCell>, parts: &[FilePart], left_out: &HashMap<S
     let mut files: Vec<CellFile> = Vec::new();
     for old in base.into_iter().flat_map(|b| &b.footer.files) {
         let mut old = old.clone();
-        if let Some(gone) = left.get_mut(&old.key) {
+        if let Some(gone) = left.get_mut(&*old.key) {
             let less = old.new.min(*gone);
             old.new -= less;
             old.duplicates += less;

@@ -138,7 +138,7 @@ pub struct Context {
     pub(super) settings: Settings,
     pub(super) snapshot: Arc<Snapshot>,
     /// The whole ledger, once someone had to ask for more of it than was listed.
-    pub(super) ledger: OnceCell<HashMap<String, FileState>>,
+    pub(super) ledger: OnceCell<HashMap<Arc<str>, FileState>>,
     pub(super) schemas: Arc<SchemaCache>,
     pub(super) progress: Arc<Progress>,
     pub(super) stop: Arc<Stop>,
@@ -154,7 +154,7 @@ pub struct Context {
 
 impl Context {
     /// The whole ledger. The snapshot of a pass has what the pass listed, and that is all that is asked for normally.
-    pub(super) async fn ledger(&self) -> Result<&HashMap<String, FileState>> {
+    pub(super) async fn ledger(&self) -> Result<&HashMap<Arc<str>, FileState>> {
         if self.snapshot.unread.is_none() {
             return Ok(&self.snapshot.files);
         }

@@ -80,7 +80,7 @@ fn told(path: &str, kept: &str, object: Object, brought: &HashSet<&str>) -> Stri
         return text + ", with the rows of any file that is no longer in the source";
     };
     let gone: Vec<u64> =
-        cell.footer.files.iter().filter(|file| !brought.contains(file.key.as_str())).map(|file| file.new).collect();
+        cell.footer.files.iter().filter(|file| !brought.contains(&*file.key)).map(|file| file.new).collect();
     if !gone.is_empty() {
         let (rows, files) = (count(gone.iter().sum(), "row"), count(gone.len() as u64, "file"));
         let are = if gone.len() == 1 { "is" } else { "are" };

@@ -317,7 +317,7 @@ impl FilePart {
     fn loaded(listed: &Listed) -> FilePart {
         FilePart {
             file: CellFile {
-                key: listed.key.to_string(),
+                key: listed.key.clone(),
                 e_tag: listed.e_tag.clone(),
                 size: listed.size,
                 read: 0,

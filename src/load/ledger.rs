@@ -32,7 +32,7 @@ impl Ledger {
     /// Files that belong to no table.
     pub fn nowhere(&mut self, parts: Vec<FilePart>) {
         for part in parts {
-            let entry = self.entry(&part.file.key);
+            let entry = self.entry(part.file.key.clone());
             entry.expected += 1;
             entry.parts.push(part);
         }
@@ -41,17 +41,17 @@ impl Ledger {
     /// A table's shares.
     pub fn take(&mut self, parts: Vec<FilePart>) {
         for part in parts {
-            self.entry(&part.file.key).parts.push(part);
+            self.entry(part.file.key.clone()).parts.push(part);
         }
     }
 
-    fn entry(&mut self, key: &str) -> &mut Entry {
-        self.files.entry(key.into()).or_default()
+    fn entry(&mut self, key: Arc<str>) -> &mut Entry {
+        self.files.entry(key).or_default()
     }
 
     /// The lines of all files that are wholly done: every table has its share, all of the same version. And the keys of
     /// the others: those stay unknown, and the next pass finds them.
-    pub fn files(self, plan: &Plan, now: DateTime<Utc>) -> (Vec<FileState>, Vec<String>) {
+    pub fn files(self, plan: &Plan, now: DateTime<Utc>) -> (Vec<FileState>, Vec<Arc<str>>) {
         let mut planned: HashMap<&str, &PlannedFile> = HashMap::new();
         for file in plan.days.values().flat_map(|d| &d.files) {
             planned.insert(&file.listed.key, file);
@@ -62,7 +62,7 @@ impl Ledger {
             let state = if whole { state(&key, entry.parts, planned.get(&*key).copied(), now) } else { None };
             match state {
                 Some(state) => done.push(state),
-                None => undone.push(key.to_string()),
+                None => undone.push(key),
             }
         }
         done.sort_by(|a, b| a.key.cmp(&b.key));
@@ -70,7 +70,7 @@ impl Ledger {
     }
 }
 
-fn state(key: &str, parts: Vec<FilePart>, planned: Option<&PlannedFile>, now: DateTime<Utc>) -> Option<FileState> {
+fn state(key: &Arc<str>, parts: Vec<FilePart>, planned: Option<&PlannedFile>, now: DateTime<Utc>) -> Option<FileState> {
     let first = parts.first()?;
     if parts.iter().any(|p| p.file.e_tag != first.file.e_tag || p.file.size != first.file.size) {
         return None;
@@ -78,7 +78,7 @@ fn state(key: &str, parts: Vec<FilePart>, planned: Option<&PlannedFile>, now: Da
     let worst = parts.iter().find(|p| p.fate != Fate::Loaded).unwrap_or(first);
     let sum = |count: fn(&FilePart) -> u64| parts.iter().map(count).sum();
     Some(FileState {
-        key: key.to_string(),
+        key: key.clone(),
         e_tag: first.file.e_tag.clone(),
         size: first.file.size,
         modified: first.modified,

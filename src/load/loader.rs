@@ -239,7 +239,7 @@ impl Loader {
             error = error.or(outcome.error);
         }
         let (mut files, mut undone) = ledger.files(&plan, report.started);
-        let mut held: Vec<String> = leave_out_known(&mut files, snapshot);
+        let mut held: Vec<Arc<str>> = leave_out_known(&mut files, snapshot);
         report.still_quarantined += held.len() as u64;
         error = error.or(take_back_refused(&mut files, &mut undone, self.bucket.address()));
         note_files(&files, progress, report);
@@ -347,7 +347,7 @@ fn ended(report: LoadReport, lock: WriterLock) -> LoadReport {
 }
 
 /// Leaves out files that were refused before and are again: the ledger has them. Gives their keys.
-fn leave_out_known(files: &mut Vec<FileState>, snapshot: &Snapshot) -> Vec<String> {
+fn leave_out_known(files: &mut Vec<FileState>, snapshot: &Snapshot) -> Vec<Arc<str>> {
     let again = |file: &mut FileState| {
         let known = snapshot.files.get(&file.key).filter(|known| is_refused(known));
         is_refused(file) && known.is_some_and(|known| known.is(file.e_tag.as_deref(), file.size))
@@ -357,7 +357,7 @@ fn leave_out_known(files: &mut Vec<FileState>, snapshot: &Snapshot) -> Vec<Strin
 
 /// When the store let us read none of the files, none is at fault: they stay unknown to the ledger, and the pass fails.
 /// Single ones that are refused while others are read are quarantined, and tried again by every pass that lists them.
-fn take_back_refused(files: &mut Vec<FileState>, undone: &mut Vec<String>, source: &str) -> Option<Error> {
+fn take_back_refused(files: &mut Vec<FileState>, undone: &mut Vec<Arc<str>>, source: &str) -> Option<Error> {
     let count = files.iter().filter(|file| is_refused(file)).count();
     if count == 0 || files.iter().any(|file| file.fate == Fate::Loaded) {
         return None;

@@ -35,7 +35,7 @@ pub struct FileRun {
     /// The file's number among those of its cell.
     pub file: usize,
     /// Its key.
-    pub key: String,
+    pub key: Arc<str>,
     positions: Vec<u64>,
 }
 
@@ -60,13 +60,13 @@ impl Pile {
     }
 
     /// Puts rows of a file on it.
-    pub fn add(&mut self, file: usize, key: &str, part: &Part) {
+    pub fn add(&mut self, file: usize, key: &Arc<str>, part: &Part) {
         self.schema = Some(part.batch.schema());
         self.rows += part.batch.num_rows();
         self.has_many |= part.batch.num_rows() > FEW;
         self.bytes += part.batch.get_array_memory_size();
         self.batches.push(part.batch.clone());
-        self.runs.push(FileRun { file, key: key.to_string(), positions: part.positions.clone() });
+        self.runs.push(FileRun { file, key: key.clone(), positions: part.positions.clone() });
     }
 
     /// Takes all rows off it, in the columns of the table. Columns the table does not have join it, when the policy
@@ -75,7 +75,7 @@ impl Pile {
         let Pile { schema: Some(schema), batches, runs, .. } = std::mem::take(self) else { return Ok(None) };
         let fit = fit(ctx, table, &schema)?;
         let wrong = |e| {
-            let key = runs.first().map_or("", |run| run.key.as_str());
+            let key = runs.first().map_or("", |run| &run.key);
             Error::failed(format!("cannot convert the columns of {key} and what follows")).because(e)
         };
         let of: Vec<Run<'_>> = runs.iter().map(|r| Run { source: &r.key, positions: &r.positions }).collect();

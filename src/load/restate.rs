@@ -10,6 +10,7 @@ use crate::warehouse::{
 };
 use chrono::{DateTime, Utc};
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 /// Reads every cell's footer and makes one log entry that says it all.
 ///
@@ -17,7 +18,7 @@ use std::collections::{BTreeMap, HashMap};
 /// had no rejects. All others are read again by the next pass, which changes no row: a cell is a set.
 pub async fn restate(store: &Store, definitions: &Definitions, now: DateTime<Utc>) -> Result<LogEntry> {
     let mut cells = Vec::new();
-    let mut files: HashMap<String, FileState> = HashMap::new();
+    let mut files: HashMap<Arc<str>, FileState> = HashMap::new();
     let mut columns: BTreeMap<String, TableSchema> = BTreeMap::new();
     let mut changes: BTreeMap<String, SchemaChange> = BTreeMap::new();
     let mut schemas = Vec::new();

@@ -13,6 +13,7 @@ use crate::warehouse::stored_cell::ids_of;
 use crate::warehouse::{CellKey, Fate, FileState, StoredCell};
 use arrow::array::{AsArray, RecordBatch};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Whether the log knows this very content of a cell.
 pub fn is_committed(ctx: &Context, key: &CellKey, footer: &CellFooter) -> bool {
@@ -74,7 +75,7 @@ pub async fn ids_to_drop(ctx: &Context, table: &mut TableInWork, key: &CellKey, 
 ///
 /// Without rows, all it brought were duplicates to the pass that committed it; another pass that did not see their
 /// originals may have stored them, and those rows are its own, committed by nobody.
-fn is_loaded(ledger: &HashMap<String, FileState>, footer: &CellFooter, file: &str) -> bool {
+fn is_loaded(ledger: &HashMap<Arc<str>, FileState>, footer: &CellFooter, file: &str) -> bool {
     ledger.get(file).is_some_and(|known| {
         known.fate == Fate::Loaded && known.new > 0 && footer.holds(file, known.e_tag.as_deref(), known.size)
     })

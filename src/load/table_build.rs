@@ -169,7 +169,7 @@ fn take_back(parts: &mut [FilePart], mut left_out: HashMap<String, u64>) {
         return;
     }
     for part in parts {
-        if let Some(gone) = left_out.remove(&part.file.key) {
+        if let Some(gone) = left_out.remove(&*part.file.key) {
             let less = part.file.new.min(gone);
             part.file.new -= less;
             part.file.duplicates += less;

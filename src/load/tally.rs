@@ -60,7 +60,7 @@ pub fn note_files(files: &[FileState], progress: &Progress, report: &mut LoadRep
         match file.fate {
             Fate::Quarantined => {
                 counters.quarantined += 1;
-                report.quarantined.push((file.key.clone(), file.reason.clone()));
+                report.quarantined.push((file.key.to_string(), file.reason.clone()));
             }
             Fate::Vanished => counters.vanished += 1,
             Fate::Loaded => {}

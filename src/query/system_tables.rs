@@ -121,7 +121,7 @@ fn loads(loads: &[LoadSummary]) -> Batch {
 fn quarantine(files: &[&FileState]) -> Batch {
     let all = || files.iter().filter(|file| file.fate == Fate::Quarantined);
     batch(vec![
-        ("key", texts(all().map(|f| Some(f.key.as_str())))),
+        ("key", texts(all().map(|f| Some(&*f.key)))),
         ("reason", texts(all().map(|f| Some(f.reason.as_str())))),
         ("size", counts(all().map(|f| f.size))),
         ("event_type", texts(all().map(|f| f.event_type.as_deref()))),

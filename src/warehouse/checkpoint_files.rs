@@ -66,7 +66,7 @@ pub fn files_batch(files: &[&FileState]) -> std::result::Result<RecordBatch, Arr
     let all = || files.iter().copied();
     let modified = TimestampMillisecondArray::from_iter_values(all().map(|f| f.modified)).with_timezone("UTC");
     let columns: Columns = vec![
-        ("key", texts(all().map(|f| Some(f.key.as_str())))),
+        ("key", texts(all().map(|f| Some(&*f.key)))),
         ("e_tag", texts(all().map(|f| f.e_tag.as_deref()))),
         ("size", counts(all().map(|f| f.size))),
         ("modified", Arc::new(modified)),
@@ -84,7 +84,7 @@ pub fn files_batch(files: &[&FileState]) -> std::result::Result<RecordBatch, Arr
 }
 
 /// The ledger as bytes of `files.parquet`.
-pub fn encode(files: &HashMap<String, FileState>) -> std::result::Result<Bytes, ParquetError> {
+pub fn encode(files: &HashMap<Arc<str>, FileState>) -> std::result::Result<Bytes, ParquetError> {
     // An hour that is not the key's own is the one the file was written in, or none.
     let placed = |file: &&FileState| hour_in(&file.key).is_some_and(|hour| hour.to_string() == file.hour);
     let (mut by_hour, mut anywhere): (Vec<&FileState>, Vec<&FileState>) = files.values().partition(placed);
@@ -166,7 +166,7 @@ fn read_batch(batch: &RecordBatch, files: &mut Vec<FileState>) {
             duplicates: row.count("duplicates"),
             rejected: row.count("rejected"),
             loaded_at: row.moment("loaded_at"),
-            key,
+            key: key.into(),
         };
         files.push(file);
     }
@@ -197,7 +197,7 @@ mod tests {
     }
 
     /// Three thousand hours of ten files each, and some whose key names no hour.
-    fn ledger() -> HashMap<String, FileState> {
+    fn ledger() -> HashMap<Arc<str>, FileState> {
         let first = QueueHour::parse("2026-01-01-00").unwrap();
         let hours = std::iter::successors(Some(first), |hour| hour.next()).take(3_000);
         let dated = hours.flat_map(|hour| {

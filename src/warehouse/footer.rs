@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::io::Read;
+use std::sync::Arc;
 
 /// Footer keys. The list of files is JSON, or, where that is shorter, `zstd:` and compressed JSON in base64.
 pub const FILES: &str = "eddyline.files";
@@ -23,7 +24,8 @@ pub const FORMAT_VERSION: &str = "1";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CellFile {
     /// The file's key in the source.
-    pub key: String,
+    #[serde(with = "super::shared_text")]
+    pub key: Arc<str>,
     /// The file's ETag when it was read.
     pub e_tag: Option<String>,
     /// Its size in bytes.
@@ -81,7 +83,7 @@ impl CellFooter {
 
     /// Whether the cell already holds this version of a file.
     pub fn holds(&self, key: &str, e_tag: Option<&str>, size: u64) -> bool {
-        self.files.iter().any(|f| f.key == key && f.e_tag.as_deref() == e_tag && f.size == size)
+        self.files.iter().any(|f| *f.key == *key && f.e_tag.as_deref() == e_tag && f.size == size)
     }
 }
 

@@ -7,6 +7,7 @@ use crate::table::NewColumn;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The folder of the log.
 pub const LOG: &str = "meta/log";
@@ -45,7 +46,8 @@ impl Fate {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileState {
     /// Its key in the source.
-    pub key: String,
+    #[serde(with = "super::shared_text")]
+    pub key: Arc<str>,
     /// Its ETag when listed.
     pub e_tag: Option<String>,
     /// Its size in bytes.

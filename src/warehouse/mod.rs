@@ -21,6 +21,7 @@ pub mod probe;
 pub mod refusal;
 pub mod rejects;
 pub mod row_groups;
+mod shared_text;
 pub mod snapshot;
 pub mod status;
 pub mod store;

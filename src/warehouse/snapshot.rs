@@ -41,7 +41,7 @@ pub struct Snapshot {
     /// Every cell.
     pub cells: BTreeMap<CellKey, CellState>,
     /// The ledger: every file ever seen, by key; less what is `unread`.
-    pub files: HashMap<String, FileState>,
+    pub files: HashMap<Arc<str>, FileState>,
     /// The part of the ledger that was not read. `None`: all of it was.
     pub unread: Option<Unread>,
     /// Tables that have something beyond their definition.

@@ -247,7 +247,8 @@ mod tests {
         }
         let bucket = Bucket::open(dir.path().to_str().unwrap(), &[]).unwrap();
         let bound = |prefix: &str| (prefix == "p/event_type=a.B/").then(|| QueueHour::parse("2026-01-02-00").unwrap());
-        let keys: Vec<String> = bucket.list(&bound).await.unwrap().objects.into_iter().map(|o| o.key.to_string()).collect();
+        let keys: Vec<String> =
+            bucket.list(&bound).await.unwrap().objects.into_iter().map(|o| o.key.to_string()).collect();
         assert_eq!(keys, ["odd.csv", "p/event_type=a.B/date=2026-01-02-05/1/x.avro"]);
     }
 
@@ -270,7 +271,8 @@ mod tests {
         std::os::unix::fs::symlink(dir.path(), dir.path().join("p/circle")).unwrap();
         std::os::unix::fs::symlink(dir.path().join("p"), other.path().join("back")).unwrap();
         let bucket = Bucket::open(dir.path().to_str().unwrap(), &[]).unwrap();
-        let keys: Vec<String> = bucket.list(&|_| None).await.unwrap().objects.into_iter().map(|o| o.key.to_string()).collect();
+        let keys: Vec<String> =
+            bucket.list(&|_| None).await.unwrap().objects.into_iter().map(|o| o.key.to_string()).collect();
         assert_eq!(keys, ["p/a.avro", "p/linked/b.avro"]);
     }
 
