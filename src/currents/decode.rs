@@ -134,6 +134,29 @@ impl<'a> Pieces<'a> {
     }
 }
 
+/// Small files decoded as if they were one.
+pub struct Together {
+    /// `None` where neither the keys nor the schema tell it.
+    pub event_type: Option<EventType>,
+    /// The rows of all of them, file after file; see [`Part::batch`].
+    pub batch: RecordBatch,
+    /// How many of the files were taken, and how many records each has.
+    pub records: Vec<u64>,
+}
+
+/// Decodes the first of some small Avro files together, as many as are alike and hold no more than `piece` bytes, each
+/// of them whole and wrapped in nothing. `None` when one of them is damaged, or seems so: [`Pieces`] says which.
+///
+/// Text that repeats may come as `Dictionary<Int32, Utf8>`.
+pub fn decode_together(
+    files: &[(&SourceFile, &[u8])],
+    limits: &Limits,
+    schemas: &SchemaCache,
+    piece: usize,
+) -> Option<Together> {
+    avro::together(files, limits, schemas, piece)
+}
+
 /// The event types a file holds, in order of first appearance; `None` stands for records that do not tell.
 ///
 /// For files whose key has no `event_type=`. Avro: the header is read, the rows are not. JSON: all records are read.

@@ -22,7 +22,9 @@ mod text_column;
 pub use avro::SchemaCache;
 pub use coded_text::coded_type;
 pub use damage::{Damage, Reason};
-pub use decode::{Decoded, KIND_JSON, KIND_KEY, Part, Pieces, Reject, decode, peek, unpack};
+pub use decode::{
+    Decoded, KIND_JSON, KIND_KEY, Part, Piece, Pieces, Reject, Together, decode, decode_together, peek, unpack,
+};
 pub use event_type::EventType;
 pub use ignored::Ignored;
 pub use limits::Limits;

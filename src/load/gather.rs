@@ -8,6 +8,7 @@ use super::mix::{Admitted, Mix};
 use super::pile::Pile;
 use super::plan::PlannedFile;
 use super::read::{FileRead, damage_text, reject, take_in_hand, take_share};
+use super::small::SmallFiles;
 use super::unread::Unread;
 use super::watch::Progress;
 use crate::currents::{Decoded, Pieces, unpack};
@@ -51,7 +52,8 @@ pub struct Gathered {
     pub left_out: HashMap<String, u64>,
     /// Whether the cell has to list the files even when they bring it nothing.
     pub must_be_listed: bool,
-    pile: Pile,
+    pub(super) small: SmallFiles,
+    pub(super) pile: Pile,
     misfits: BTreeMap<String, u64>,
 }
 
@@ -66,6 +68,7 @@ impl Gathered {
             base_bytes: stored as usize * 2 * SWELLS,
             left_out: HashMap::new(),
             must_be_listed: false,
+            small: SmallFiles::default(),
             pile: Pile::default(),
             misfits: BTreeMap::new(),
         }
@@ -109,15 +112,30 @@ impl Gathered {
                 return Err(Error::new(kind, format!("stopped {doing}")));
             }
             Progress::add(&ctx.progress.files_done, 1);
-            let went = self.take(ctx, table, key, &file, (outcome?, doubtful)).await?;
+            let opened = match doubtful {
+                true => Some(outcome?),
+                false => self.small.take(&file, outcome?),
+            };
+            if opened.is_some() || self.small.are_enough(ctx.settings.piece_bytes()) {
+                let went = self.take_small(ctx, table, key).await?;
+                if went.is_break() {
+                    return Ok(went);
+                }
+            }
+            let Some(opened) = opened else { continue };
+            let went = self.take(ctx, table, key, &file, (opened, doubtful)).await?;
             if went.is_break() {
                 return Ok(went);
             }
         }
+        let went = self.take_small(ctx, table, key).await?;
+        if went.is_break() {
+            return Ok(went);
+        }
         self.conform(ctx, table, key).await
     }
 
-    async fn take(
+    pub(super) async fn take(
         &mut self,
         ctx: &Context,
         table: &mut TableInWork,
@@ -227,7 +245,12 @@ impl Gathered {
     }
 
     /// Conforms the rows that lie on the pile and offers them to the cell.
-    async fn conform(&mut self, ctx: &Context, table: &mut TableInWork, key: &CellKey) -> Result<ControlFlow<Again>> {
+    pub(super) async fn conform(
+        &mut self,
+        ctx: &Context,
+        table: &mut TableInWork,
+        key: &CellKey,
+    ) -> Result<ControlFlow<Again>> {
         let columns_before = table.joined.len();
         let Some((conformed, runs)) = self.pile.clear(ctx, table)? else { return Ok(ControlFlow::Continue(())) };
         if table.joined.len() > columns_before && self.writer.is_some() {
@@ -314,7 +337,7 @@ fn bundles(files: Vec<Arc<PlannedFile>>, (most, most_bytes): (usize, u64)) -> Ve
 
 impl FilePart {
     /// A file that is being read: nothing counted yet.
-    fn loaded(listed: &Listed) -> FilePart {
+    pub(super) fn loaded(listed: &Listed) -> FilePart {
         FilePart {
             file: CellFile {
                 key: listed.key.clone(),

@@ -21,6 +21,7 @@ mod restate;
 mod route;
 pub mod schedule;
 mod settle;
+mod small;
 mod table_build;
 mod tally;
 mod unread;

@@ -69,6 +69,15 @@ impl Pile {
         self.runs.push(FileRun { file, key: key.clone(), positions: part.positions.clone() });
     }
 
+    /// Puts rows on it, when it is empty, of which each file's lie together: the files' numbers, keys and records.
+    pub fn put(&mut self, rows: RecordBatch, files: impl Iterator<Item = (usize, Arc<str>, u64)>) {
+        self.schema = Some(rows.schema());
+        self.rows = rows.num_rows();
+        self.has_many = true;
+        self.batches.push(rows);
+        self.runs.extend(files.map(|(file, key, records)| FileRun { file, key, positions: (0..records).collect() }));
+    }
+
     /// Takes all rows off it, in the columns of the table. Columns the table does not have join it, when the policy
     /// lets them.
     pub fn clear(&mut self, ctx: &Context, table: &mut TableInWork) -> Result<Option<(Conformed, Vec<FileRun>)>> {

@@ -8,13 +8,15 @@ mod cursor;
 mod plan;
 mod rows;
 mod schema;
+mod together;
 
 pub use plan::SchemaCache;
+pub(super) use together::together;
 
 use super::decode::{Decoded, Part};
 use super::inflate::{self, Codec};
 use super::{Damage, EventType, Limits, Reason, SourceFile};
-use container::{Blocks, Head, SYNC, block_damage};
+use container::{Block, Blocks, Head, SYNC, block_damage};
 use plan::Plan;
 use rows::Rows;
 use std::sync::Arc;
@@ -81,17 +83,7 @@ pub(super) fn decode(
     let mut taken = 0usize;
     while taken < piece {
         let Some(block) = blocks.next_block()? else { break };
-        let data = match *codec {
-            Codec::Null => block.data,
-            codec => {
-                let length = inflate::inflate(codec, block.data, &mut scratch, limits.block_bytes)
-                    .map_err(|fault| block_damage(&block, fault, limits))?;
-                scratch.get(..length).unwrap_or_default()
-            }
-        };
-        if data.len() > limits.block_bytes {
-            return Err(block_damage(&block, inflate::Fault::TooLarge, limits));
-        }
+        let data = unpacked(*codec, &block, &mut scratch, limits)?;
         taken = taken.saturating_add(data.len());
         if reading.unpacked.saturating_add(taken) > limits.file_bytes {
             let detail = format!("the file unpacks to more than {} bytes", limits.file_bytes);
@@ -125,6 +117,27 @@ pub(super) fn decode(
     reading.records = positions.end;
     reading.unpacked = reading.unpacked.saturating_add(taken);
     Ok(Step { decoded: Some(decoded), used })
+}
+
+/// A block's records, without the codec.
+fn unpacked<'a>(
+    codec: Codec,
+    block: &Block<'a>,
+    scratch: &'a mut Vec<u8>,
+    limits: &Limits,
+) -> Result<&'a [u8], Damage> {
+    let data = match codec {
+        Codec::Null => block.data,
+        codec => {
+            let length = inflate::inflate(codec, block.data, scratch, limits.block_bytes)
+                .map_err(|fault| block_damage(block, fault, limits))?;
+            scratch.get(..length).unwrap_or_default()
+        }
+    };
+    if data.len() > limits.block_bytes {
+        return Err(block_damage(block, inflate::Fault::TooLarge, limits));
+    }
+    Ok(data)
 }
 
 /// The event type of a file, from its key and its schema, without decoding a row.

@@ -102,6 +102,11 @@ impl Plan {
         })
     }
 
+    /// Whether this is the schema's text.
+    pub(super) fn is_of(&self, text: &[u8]) -> bool {
+        *self.text == *text
+    }
+
     /// The schema of a batch whose columns are coded where `coded` says so. The same one each time: what is worked out
     /// for a schema is found again by it.
     pub(super) fn arrow(&self, coded: &[bool]) -> SchemaRef {
@@ -214,7 +219,7 @@ impl SchemaCache {
         let found = {
             let plans = self.plans.read().unwrap_or_else(PoisonError::into_inner);
             let same_hash = plans.by_hash.get(&fingerprint);
-            same_hash.and_then(|plans| plans.iter().find(|plan| *plan.text == *text)).cloned()
+            same_hash.and_then(|plans| plans.iter().find(|plan| plan.is_of(text))).cloned()
         };
         if let Some(plan) = found {
             // It may have been compiled under wider limits.
@@ -228,7 +233,7 @@ impl SchemaCache {
             *plans = Plans::default();
         }
         let same_hash = plans.by_hash.entry(fingerprint).or_default();
-        if !same_hash.iter().any(|plan| *plan.text == *text) {
+        if !same_hash.iter().any(|plan| plan.is_of(text)) {
             same_hash.push(plan.clone());
             plans.bytes += text.len();
         }
