@@ -237,7 +237,7 @@ async fn p5_a_lost_meta_is_rebuilt(place: Place) {
     load().await;
     let after = Snapshot::open(&warehouse.store()).await.unwrap();
     assert_eq!(after.cells.keys().collect::<Vec<_>>(), before.cells.keys().collect::<Vec<_>>());
-    let files = |snapshot: &Snapshot| snapshot.files.keys().cloned().collect::<BTreeSet<String>>();
+    let files = |snapshot: &Snapshot| snapshot.files.keys().cloned().collect::<BTreeSet<_>>();
     assert_eq!(files(&after), files(&before));
     assert_ends_right(&warehouse, &expected, "rebuilt").await;
     let report = load().await;
@@ -257,7 +257,7 @@ async fn p6_a_damaged_file_is_kept_apart_and_loads_once_whole(place: Place) {
     assert_eq!(report.quarantined.len(), cut.len(), "{}", report.text());
     assert_ends_right(&warehouse, &good, "with damaged files").await;
     let snapshot = Snapshot::open(&warehouse.store()).await.unwrap();
-    assert!(cut.iter().all(|(key, _)| snapshot.files[key].fate == Fate::Quarantined));
+    assert!(cut.iter().all(|(key, _)| snapshot.files[key.as_str()].fate == Fate::Quarantined));
     source.upload(cut).await;
     load().await;
     assert_ends_right(&warehouse, &expected, "with the files whole").await;

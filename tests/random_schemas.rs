@@ -9,7 +9,9 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::concat_batches;
 use arrow::datatypes::*;
 use arrow_avro::reader::ReaderBuilder;
-use eddyline::currents::{Decoded, KIND_JSON, KIND_KEY, Limits, Pieces, SchemaCache, SourceFile, decode};
+use eddyline::currents::{
+    Decoded, KIND_JSON, KIND_KEY, Limits, Pieces, SchemaCache, SourceFile, decode, decode_together,
+};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use random_avro::{AvroFile, Container, bytes, files, long};
@@ -211,7 +213,26 @@ fn compare(file: &AvroFile, pieces: (usize, usize)) -> Result<(), TestCaseError>
             prop_assert_eq!(one, other, "row {} of {}", row, field.name());
         }
     }
-    in_pieces(file, pieces, ours)
+    in_pieces(file, pieces, ours)?;
+    in_company(file, pieces.0, ours)
+}
+
+/// The same file decoded together with itself: its rows, as often as it was taken.
+fn in_company(file: &AvroFile, piece: usize, whole: &RecordBatch) -> Result<(), TestCaseError> {
+    let (source, limits) = (source(), Limits::default());
+    let files = [(&source, file.bytes.as_slice()); 3];
+    let together = decode_together(&files, &limits, &SCHEMAS, piece).expect("sound files are decoded together");
+    let taken = together.records.len();
+    prop_assert!((1..=files.len()).contains(&taken) && together.records.iter().all(|r| *r == file.records as u64));
+    prop_assert!(taken == files.len() || piece < 3 * file.bytes.len(), "{} of {}", taken, piece);
+    let expected = concat_batches(whole.schema_ref(), std::iter::repeat_n(whole, taken)).unwrap();
+    for (ours, expected) in together.batch.columns().iter().zip(expected.columns()) {
+        prop_assert_eq!(&arrow::compute::cast(ours, expected.data_type()).unwrap(), expected);
+    }
+    // One that is damaged spoils it for all.
+    let cut = &file.bytes[..file.bytes.len() - 1];
+    prop_assert!(decode_together(&[(&source, cut), (&source, &file.bytes)], &limits, &SCHEMAS, piece).is_none());
+    Ok(())
 }
 
 /// The same file decoded piece by piece, from ranges: the same rows, in order.

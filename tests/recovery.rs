@@ -220,7 +220,7 @@ fn of_a_damaged_cell_the_rows_whose_files_are_gone_are_told() {
     let cell = format!("tables/users_messages_email_send/queue_date={}/part-00.parquet", support::day(0));
     let mut bytes = std::fs::read(warehouse.join(&cell)).unwrap();
     let whole = object_of(&bytes);
-    let rows = whole.footer.files.iter().find(|file| file.key == gone).unwrap().new;
+    let rows = whole.footer.files.iter().find(|file| *file.key == *gone).unwrap().new;
     bytes[300] ^= 0x5a;
     std::fs::write(warehouse.join(&cell), &bytes).unwrap();
     let out = eddyline(&["load", "--rebuild"], Some(&source), &warehouse);
@@ -272,7 +272,7 @@ fn a_file_that_was_cut_short_is_quarantined_and_loads_once_it_is_whole() {
         let report = pass(&loader(source.clone(), store.clone(), settings()), &full()).await;
         assert_eq!(report.quarantined.len(), 5);
         let snapshot = Snapshot::open(&warehouse(store.clone())).await.unwrap();
-        assert!(cut.iter().all(|(key, _)| snapshot.files[key].fate == Fate::Quarantined));
+        assert!(cut.iter().all(|(key, _)| snapshot.files[key.as_str()].fate == Fate::Quarantined));
         add(&source, cut).await;
         pass(&loader(source.clone(), store.clone(), settings()), &full()).await;
         assert_same_rows(&expected, &rows(store.as_ref()).await, "completed");

@@ -14,7 +14,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// Bytes up to which a file is small.
-const SMALL: usize = 128 << 10;
+const SMALL: usize = 512 << 10;
 /// Bytes of small files from where on there are enough of them.
 const ENOUGH: usize = 2 << 20;
 

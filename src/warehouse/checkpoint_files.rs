@@ -180,7 +180,7 @@ mod tests {
 
     fn file(key: String, hour: &str) -> FileState {
         FileState {
-            key,
+            key: key.into(),
             e_tag: Some("e".into()),
             size: 1,
             modified: 2,
@@ -219,7 +219,7 @@ mod tests {
         let keys = ["p/event_type=users.x.Y/date=2026-04-30-23/7.avro", "p/event_type=users.x.Y/0.avro"];
         let some = read(&store, "files.parquet", &Wanted::of_keys(keys.into_iter())).await.unwrap();
         assert!(some.len() < all.len() / 2, "{} of {}", some.len(), all.len());
-        let found: BTreeSet<&str> = some.iter().map(|f| f.key.as_str()).collect();
+        let found: BTreeSet<&str> = some.iter().map(|f| &*f.key).collect();
         assert!(keys.iter().all(|key| found.contains(key)));
         assert_eq!(found.iter().filter(|key| !key.contains("date=")).count(), 3);
     }

@@ -131,7 +131,7 @@ mod tests {
 
     fn list(files: usize) -> String {
         let file = |n: usize| CellFile {
-            key: format!("p/event_type=users.x.Y/date=2026-03-01-04/p+0+{n:010}.avro"),
+            key: format!("p/event_type=users.x.Y/date=2026-03-01-04/p+0+{n:010}.avro").into(),
             e_tag: Some(format!("{n:x}-0")),
             size: 1_000 + n as u64,
             read: 20,
