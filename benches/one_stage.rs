@@ -4,7 +4,7 @@
 //! instructions or processor time runs it twice with different REPEAT and subtracts: what is left is the stage's own.
 //! `benches/instructions` and `benches/peers/run --case stages` do that.
 
-use eddyline::currents::{Decoded, Limits, SchemaCache, SourceFile, decode};
+use eddyline::currents::{Decoded, Limits, Pieces, SchemaCache, SourceFile, decode, decode_together};
 use eddyline::table::{Definitions, Fit, Run, TableSchema};
 use eddyline::warehouse::encode::CellWriter;
 use eddyline::warehouse::order::Selected;
@@ -50,7 +50,7 @@ fn main() {
         "decode" => timed(repeat, || {
             // A pass of its own: a schema is parsed once in it.
             let schemas = SchemaCache::default();
-            inputs.iter().map(|i| black_box(decode(&i.source, &i.bytes, &limits, &schemas).unwrap()).records).sum()
+            decode_as_a_load_does(&inputs, &limits, &schemas)
         }),
         "conform" => {
             let (decoded, schemas) = (decoded(&inputs), schemas(&inputs, &definitions));
@@ -99,6 +99,40 @@ fn inputs(root: &Path) -> Vec<Input> {
     walk(root, root, &mut found);
     assert!(!found.is_empty(), "{} holds no export", root.display());
     found
+}
+
+/// Decodes everything as a load does, small files together and large ones piece by piece; how many records.
+fn decode_as_a_load_does(inputs: &[Input], limits: &Limits, schemas: &SchemaCache) -> u64 {
+    /// As in `src/load`.
+    const SMALL: usize = 512 << 10;
+    const ENOUGH: usize = 2 << 20;
+    const PIECE: usize = 8 << 20;
+    let mut records = 0;
+    let mut rest = inputs;
+    while let Some(first) = rest.first() {
+        let mut bytes = 0;
+        let alike = |input: &&Input| {
+            bytes += input.bytes.len();
+            let small = input.bytes.len() <= SMALL && bytes <= ENOUGH + SMALL;
+            small && input.source.event_type == first.source.event_type
+        };
+        let small: Vec<_> = rest.iter().take_while(alike).map(|i| (&i.source, i.bytes.as_slice())).collect();
+        if small.is_empty() {
+            let mut pieces = Pieces::of(&first.source, limits, schemas, PIECE);
+            let mut left = first.bytes.as_slice();
+            while !pieces.is_done() {
+                let piece = pieces.decode(left, true).unwrap();
+                left = &left[piece.used..];
+                records += black_box(piece.decoded).map_or(0, |decoded| decoded.records);
+            }
+            rest = &rest[1..];
+            continue;
+        }
+        let together = black_box(decode_together(&small, limits, schemas, PIECE).unwrap());
+        records += together.records.iter().sum::<u64>();
+        rest = &rest[together.records.len()..];
+    }
+    records
 }
 
 fn decoded(inputs: &[Input]) -> Vec<Decoded> {
