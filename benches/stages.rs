@@ -33,7 +33,7 @@ fn export(folder: &Path, definitions: &Definitions) -> PathBuf {
     folder.join("currents")
 }
 
-fn largest_file(root: &Path) -> (SourceFile, Vec<u8>) {
+fn largest_file(root: &Path) -> (SourceFile, String, Vec<u8>) {
     fn walk(folder: &Path, best: &mut (u64, PathBuf)) {
         for entry in std::fs::read_dir(folder).unwrap() {
             let entry = entry.unwrap();

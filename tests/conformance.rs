@@ -344,7 +344,7 @@ async fn a_source_is_read_in_ranges_of_one_version(place: Place) {
     };
     for range in [1_001, 1_000, 999, 500, 300] {
         let (ranges, now) = open(range).await;
-        assert_eq!(now, listed);
+        assert_eq!((now.key, now.e_tag, now.size), (listed.key.clone(), listed.e_tag.clone(), listed.size));
         // What is left of the ranges before stays in front.
         let read = rest_of(ranges, b"left".to_vec()).await.unwrap();
         assert_eq!(read, [b"left", first.as_ref()].concat(), "{range}");

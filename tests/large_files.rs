@@ -112,9 +112,13 @@ fn nothing_stays_of_one_that_is_damaged_behind_its_first_range() {
         let (others, largest) = with_largest(more.files());
         let (key, sound) = (others[largest].0.replace(".avro", "-other.avro"), others[largest].1.to_vec());
         let cut = Bytes::from(sound[..sound.len() - 40].to_vec());
+        let mut early = sound.clone();
+        early[0] = b'P';
         let mut flipped = sound.clone();
         *flipped.last_mut().unwrap() ^= 1;
-        for (damaged, reason) in [(cut, "truncated"), (Bytes::from(flipped), "bad_sync_marker")] {
+        for (damaged, reason) in
+            [(cut, "truncated"), (Bytes::from(flipped), "bad_sync_marker"), (Bytes::from(early), "not_avro")]
+        {
             let (mut all, again) = (files.clone(), key.replace("other", "again"));
             all.extend([(key.clone(), damaged.clone()), (again.clone(), damaged)]);
             let (source, _) = watched(&all, &key, Event::Nothing).await;

@@ -135,6 +135,7 @@ impl Gathered {
         self.conform(ctx, table, key).await
     }
 
+    /// Takes a file, by itself.
     pub(super) async fn take(
         &mut self,
         ctx: &Context,
@@ -191,7 +192,8 @@ impl Gathered {
             let (rest, is_end) = left.rest();
             let piece = match pieces.decode(rest, is_end) {
                 Ok(piece) => piece,
-                Err(damage) if self.parts.len() == at => {
+                // Of a file that is read in ranges this may only mean that it was replaced between two of them.
+                Err(damage) if left.is_whole() && self.parts.len() == at => {
                     self.parts.push(unread(&listed, Fate::Quarantined, damage_text(&damage)));
                     return TAKEN;
                 }

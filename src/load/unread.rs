@@ -23,6 +23,11 @@ impl<'a> Unread<'a> {
         Unread { held: Cow::Owned(Vec::new()), used: 0, ranges: Some(ranges) }
     }
 
+    /// Whether the file is there whole.
+    pub fn is_whole(&self) -> bool {
+        self.ranges.is_none()
+    }
+
     /// The next bytes, and whether the file ends with them.
     pub fn rest(&self) -> (&[u8], bool) {
         let is_end = self.ranges.as_ref().is_none_or(Ranges::is_end);
