@@ -6,6 +6,7 @@ looked at every 20 milliseconds.
 """
 
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -51,6 +52,15 @@ def resident(pid):
         return 0
 
 
+def high_water(pid):
+    """The most a process ever had resident, as far as it has run."""
+    try:
+        with open(f"/proc/{pid}/status") as file:
+            return next((int(line.split()[1]) * 1024 for line in file if line.startswith("VmHWM:")), 0)
+    except OSError:
+        return 0
+
+
 def cpu_so_far(pid):
     """Processor seconds of a process that runs, in hundredths."""
     with open(f"/proc/{pid}/stat") as file:
@@ -67,7 +77,7 @@ def run(command, **options):
 
         def watch():
             while not over.wait(EVERY):
-                seen.append(max(seen.pop(), sum(map(resident, tree(process.pid)))))
+                seen.append(max(seen.pop(), high_water(process.pid), sum(map(resident, tree(process.pid)))))
 
         watcher = threading.Thread(target=watch)
         watcher.start()
@@ -81,5 +91,7 @@ def run(command, **options):
         if process.returncode != 0:
             errors.seek(0)
             sys.exit(f"{' '.join(command)[:400]}\nended with {process.returncode}:\n{errors.read().decode()[-4000:]}")
-    peak = max(seen[0], usage.ru_maxrss * 1024)
+    # The kernel counts a child's from what its parent had when it was started: no more than that says nothing.
+    inherited = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak = max(seen[0], usage.ru_maxrss * 1024 if usage.ru_maxrss > inherited else 0)
     return Measured(wall, usage.ru_utime + usage.ru_stime, peak, printed)
