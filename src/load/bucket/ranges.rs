@@ -51,7 +51,7 @@ impl Ranges {
                 let Some(mut open) = file.take() else {
                     return Err(wrong("an earlier read was cut short".to_string()));
                 };
-                // The room of the ranges before does: what is left of them counts, unless nothing else would fit.
+                // As much as the room that is there takes; a whole range, when what is left over fills more than half of it.
                 let free = range.checked_sub(before).filter(|free| *free > *range / 2).unwrap_or(*range);
                 let most = self.left.min(free);
                 bytes.reserve_exact(usize::try_from(most).unwrap_or(0).saturating_add(folder::SPARE));
