@@ -61,8 +61,8 @@ pub fn decode(file: &SourceFile, bytes: &[u8], limits: &Limits, schemas: &Schema
         Format::Avro => {
             let mut reading = avro::Reading::default();
             let with = (file, limits, schemas);
-            let step = avro::decode(with, &mut reading, (&bytes, true), usize::MAX, false)?;
-            Ok(step.decoded.unwrap_or_default())
+            let whole = avro::decode(with, &mut reading, (&bytes, true), usize::MAX, false)?;
+            Ok(whole.decoded.unwrap_or_default())
         }
         Format::Json => json::decode(file, &bytes, limits),
     }
@@ -89,7 +89,7 @@ pub struct Pieces<'a> {
 
 /// A piece of a file.
 pub struct Piece {
-    /// `None` when more of the file is needed.
+    /// `None` when the bytes hold no whole block and the file goes on: more of it is needed.
     pub decoded: Option<Decoded>,
     /// How many of the bytes that were given are done with.
     pub used: usize,
@@ -112,8 +112,7 @@ impl<'a> Pieces<'a> {
         match self.file.format {
             Format::Avro => {
                 let with = (self.file, self.limits, self.schemas);
-                let step = avro::decode(with, &mut self.reading, (rest, is_end), self.piece, true)?;
-                Ok(Piece { decoded: step.decoded, used: step.used })
+                avro::decode(with, &mut self.reading, (rest, is_end), self.piece, true)
             }
             Format::Json if !is_end => Ok(Piece { decoded: None, used: 0 }),
             Format::Json => {

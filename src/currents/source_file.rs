@@ -78,6 +78,13 @@ impl SourceFile {
     }
 }
 
+impl SourceFile {
+    /// Whether its bytes are an Avro container as they stand: block after block, each of which can be read by itself.
+    pub fn is_plain_avro(&self) -> bool {
+        self.format == Format::Avro && self.compression == Compression::None
+    }
+}
+
 /// The part of a key up to and including its `event_type=…/` segment, and the rest.
 pub fn event_type_prefix(key: &str) -> Option<(&str, &str)> {
     let at = key.find("event_type=")?;

@@ -6,7 +6,7 @@
 use super::context::Context;
 use super::damaged::There;
 use super::dedupe::Neighbours;
-use super::gather::{Again, Gathered};
+use super::gather::{Again, Gathered, Interrupted};
 use super::old_rows::take_over;
 use super::plan::PlannedFile;
 use super::publish::{Published, check, publish, state_of};
@@ -21,7 +21,6 @@ use crate::warehouse::order::Selected;
 use crate::warehouse::stored_cell::ids_of;
 use crate::warehouse::{CellKey, CellState, Fate, PutIf, StoredCell, rejects};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// Tries to publish against other writers before giving up.
@@ -154,8 +153,10 @@ async fn attempt(ctx: &Context, table: &mut TableInWork, job: &CellJob, doubtful
     // The ledger counts a file's rows over all tables. Where it may be in several, the cell's footer has to say that it
     // brought nothing here, or a pass that thinks otherwise could take rows of its own for committed.
     let in_several = to_read.iter().any(|file| file.source.format == Format::Json);
-    if let ControlFlow::Break(again) = gathered.read(ctx, table, &job.key, to_read, doubtful).await? {
-        return Ok(Outcome::Again(again));
+    match gathered.read(ctx, table, &job.key, to_read, doubtful).await {
+        Ok(()) => {}
+        Err(Interrupted::Again(again)) => return Ok(Outcome::Again(again)),
+        Err(Interrupted::Failed(error)) => return Err(error),
     }
     gathered.must_be_listed = in_several && gathered.parts.iter().any(|part| !part.held && part.file.read > 0);
     let admitted = gathered.admit(table, &job.key).await?;

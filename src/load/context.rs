@@ -4,7 +4,7 @@ use super::bucket::Bucket;
 use super::plan::PlannedFile;
 use super::reach::FullScan;
 use super::watch::{Progress, Stop};
-use crate::currents::{Compression, Format, Limits, SchemaCache};
+use crate::currents::{Limits, SchemaCache};
 use crate::error::Result;
 use crate::table::Definitions;
 use crate::warehouse::checkpoint_files::Wanted;
@@ -89,9 +89,7 @@ impl Settings {
 
     /// Whether a file is read a range at a time: one that can be decoded that way and is larger than a range.
     pub fn in_ranges(&self, file: &PlannedFile) -> bool {
-        let source = &file.source;
-        let in_blocks = source.format == Format::Avro && source.compression == Compression::None;
-        in_blocks && file.listed.size > self.piece_bytes() as u64
+        file.source.is_plain_avro() && file.listed.size > self.piece_bytes() as u64
     }
 
     /// Bytes of a file that are held at once.

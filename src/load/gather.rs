@@ -21,7 +21,6 @@ use crate::warehouse::rejects::{self, RejectedRecord};
 use crate::warehouse::{CellKey, CellState, Fate};
 use futures::StreamExt;
 use std::collections::{BTreeMap, HashMap};
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// Decoded rows are about this many times the bytes of their file.
@@ -34,6 +33,26 @@ pub enum Again {
     SchemaGrew,
     /// A file turned out damaged, or was replaced, after some of its rows were taken.
     Doubt,
+}
+
+/// What ends the reading of a cell's files before its end.
+pub enum Interrupted {
+    /// The cell has to be begun again.
+    Again(Again),
+    /// The table's work ends.
+    Failed(Error),
+}
+
+impl From<Again> for Interrupted {
+    fn from(again: Again) -> Interrupted {
+        Interrupted::Again(again)
+    }
+}
+
+impl From<Error> for Interrupted {
+    fn from(error: Error) -> Interrupted {
+        Interrupted::Failed(error)
+    }
 }
 
 /// See the module.
@@ -83,7 +102,7 @@ impl Gathered {
         key: &CellKey,
         files: Vec<Arc<PlannedFile>>,
         doubtful: bool,
-    ) -> Result<ControlFlow<Again>> {
+    ) -> std::result::Result<(), Interrupted> {
         // Files are fetched ahead as they are and decoded one at a time: decoded ones are several times as large.
         let in_ranges = |file: &PlannedFile| !doubtful && ctx.settings.in_ranges(file);
         let held = |file: &PlannedFile| if doubtful { file.listed.size } else { ctx.settings.held(file) };
@@ -109,7 +128,7 @@ impl Gathered {
         let doing = format!("while building {key}");
         while let Some((file, outcome)) = ctx.stop.or(&doing, fetched.next()).await? {
             if let Some(kind) = ctx.stop.requested() {
-                return Err(Error::new(kind, format!("stopped {doing}")));
+                return Err(Error::new(kind, format!("stopped {doing}")).into());
             }
             Progress::add(&ctx.progress.files_done, 1);
             let opened = match doubtful {
@@ -117,21 +136,12 @@ impl Gathered {
                 false => self.small.take(&file, outcome?),
             };
             if opened.is_some() || self.small.are_enough(ctx.settings.piece_bytes()) {
-                let went = self.take_small(ctx, table, key).await?;
-                if went.is_break() {
-                    return Ok(went);
-                }
+                self.take_small(ctx, table, key).await?;
             }
             let Some(opened) = opened else { continue };
-            let went = self.take(ctx, table, key, &file, (opened, doubtful)).await?;
-            if went.is_break() {
-                return Ok(went);
-            }
+            self.take(ctx, table, key, &file, (opened, doubtful)).await?;
         }
-        let went = self.take_small(ctx, table, key).await?;
-        if went.is_break() {
-            return Ok(went);
-        }
+        self.take_small(ctx, table, key).await?;
         self.conform(ctx, table, key).await
     }
 
@@ -143,8 +153,7 @@ impl Gathered {
         key: &CellKey,
         file: &PlannedFile,
         (opened, doubtful): (Opened, bool),
-    ) -> Result<ControlFlow<Again>> {
-        const TAKEN: Result<ControlFlow<Again>> = Ok(ControlFlow::Continue(()));
+    ) -> std::result::Result<(), Interrupted> {
         let unread =
             |listed: &Listed, fate, reason| FilePart::unread(file, listed.e_tag.clone(), listed.size, fate, reason);
         let limits = ctx.settings.effective_limits();
@@ -168,11 +177,11 @@ impl Gathered {
                 }
                 FileRead::Damaged(reason, listed) => {
                     self.parts.push(unread(&listed, Fate::Quarantined, reason));
-                    return TAKEN;
+                    return Ok(());
                 }
                 FileRead::Vanished => {
                     self.parts.push(unread(&file.listed, Fate::Vanished, String::new()));
-                    return TAKEN;
+                    return Ok(());
                 }
             },
         };
@@ -181,13 +190,13 @@ impl Gathered {
             Ok(left) => left,
             Err(damage) => {
                 self.parts.push(unread(&listed, Fate::Quarantined, damage_text(&damage)));
-                return TAKEN;
+                return Ok(());
             }
         };
         let mut pieces = pieces_of_it();
         while !pieces.is_done() {
             if let Some(kind) = ctx.stop.requested() {
-                return Err(Error::new(kind, format!("stopped while building {key}")));
+                return Err(Error::new(kind, format!("stopped while building {key}")).into());
             }
             let (rest, is_end) = left.rest();
             let piece = match pieces.decode(rest, is_end) {
@@ -195,26 +204,23 @@ impl Gathered {
                 // Of a file that is read in ranges this may only mean that it was replaced between two of them.
                 Err(damage) if left.is_whole() && self.parts.len() == at => {
                     self.parts.push(unread(&listed, Fate::Quarantined, damage_text(&damage)));
-                    return TAKEN;
+                    return Ok(());
                 }
-                Err(_) => return Ok(ControlFlow::Break(Again::Doubt)),
+                Err(_) => return Err(Again::Doubt.into()),
             };
             left.advance(piece.used);
             let Some(decoded) = piece.decoded else {
                 if !ctx.stop.or(&format!("while building {key}"), left.read_on()).await?? {
-                    return Ok(ControlFlow::Break(Again::Doubt));
+                    return Err(Again::Doubt.into());
                 }
                 continue;
             };
             if self.parts.len() == at {
                 self.parts.push(FilePart::loaded(&listed));
             }
-            let went = self.take_piece(ctx, table, key, (at, file), &decoded).await?;
-            if went.is_break() {
-                return Ok(went);
-            }
+            self.take_piece(ctx, table, key, (at, file), &decoded).await?;
         }
-        TAKEN
+        Ok(())
     }
 
     /// Takes a piece of the file with the number `at`.
@@ -225,25 +231,22 @@ impl Gathered {
         key: &CellKey,
         (at, file): (usize, &PlannedFile),
         decoded: &Decoded,
-    ) -> Result<ControlFlow<Again>> {
+    ) -> std::result::Result<(), Interrupted> {
         let share = take_share(table.schema.table(), file, decoded);
-        let Some(part) = self.parts.get_mut(at) else { return Ok(ControlFlow::Continue(())) };
+        let Some(part) = self.parts.get_mut(at) else { return Ok(()) };
         part.file.read += share.read;
         let file_key = part.file.key.clone();
         self.reject(table, key, at, share.rejects);
         for part in share.parts {
             if !self.pile.takes(&part.batch) {
-                let went = self.conform(ctx, table, key).await?;
-                if went.is_break() {
-                    return Ok(went);
-                }
+                self.conform(ctx, table, key).await?;
             }
             self.pile.add(at, &file_key, part);
         }
-        match self.pile.is_full(ctx.settings.piece_bytes()) {
-            true => self.conform(ctx, table, key).await,
-            false => Ok(ControlFlow::Continue(())),
+        if self.pile.is_full(ctx.settings.piece_bytes()) {
+            self.conform(ctx, table, key).await?;
         }
+        Ok(())
     }
 
     /// Conforms the rows that lie on the pile and offers them to the cell.
@@ -252,11 +255,11 @@ impl Gathered {
         ctx: &Context,
         table: &mut TableInWork,
         key: &CellKey,
-    ) -> Result<ControlFlow<Again>> {
+    ) -> std::result::Result<(), Interrupted> {
         let columns_before = table.joined.len();
-        let Some((conformed, runs)) = self.pile.clear(ctx, table)? else { return Ok(ControlFlow::Continue(())) };
+        let Some((conformed, runs)) = self.pile.clear(ctx, table)? else { return Ok(()) };
         if table.joined.len() > columns_before && self.writer.is_some() {
-            return Ok(ControlFlow::Break(Again::SchemaGrew));
+            return Err(Again::SchemaGrew.into());
         }
         for (column, count) in conformed.misfits {
             *self.misfits.entry(column).or_default() += count;
@@ -271,7 +274,7 @@ impl Gathered {
         }
         self.mix.offer(&rows, conformed.batch);
         self.make_room(ctx, table, key).await?;
-        Ok(ControlFlow::Continue(()))
+        Ok(())
     }
 
     /// Notes rejected records of a file.

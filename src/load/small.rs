@@ -3,14 +3,12 @@
 use super::bucket::{Fetched, Listed, Opened};
 use super::cell_build::{FilePart, TableInWork};
 use super::context::Context;
-use super::gather::{Again, Gathered};
+use super::gather::{Gathered, Interrupted};
 use super::plan::PlannedFile;
 use super::watch::Progress;
-use crate::currents::{Compression, Format, SourceFile, decode_together};
-use crate::error::Result;
+use crate::currents::{SourceFile, decode_together};
 use crate::warehouse::CellKey;
 use bytes::Bytes;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// Bytes up to which a file is small.
@@ -28,11 +26,8 @@ pub struct SmallFiles {
 impl SmallFiles {
     /// Adds a file that was read, or gives it back when it is none of these.
     pub fn take(&mut self, file: &Arc<PlannedFile>, opened: Opened) -> Option<Opened> {
-        let source = &file.source;
         match opened {
-            Opened::Instead(Fetched::Bytes(bytes, listed))
-                if bytes.len() <= SMALL && source.format == Format::Avro && source.compression == Compression::None =>
-            {
+            Opened::Instead(Fetched::Bytes(bytes, listed)) if bytes.len() <= SMALL && file.source.is_plain_avro() => {
                 self.bytes += bytes.len();
                 self.files.push((file.clone(), bytes, listed));
                 None
@@ -54,7 +49,7 @@ impl Gathered {
         ctx: &Context,
         table: &mut TableInWork,
         key: &CellKey,
-    ) -> Result<ControlFlow<Again>> {
+    ) -> Result<(), Interrupted> {
         let SmallFiles { files, .. } = std::mem::take(&mut self.small);
         let limits = ctx.settings.effective_limits();
         let mut rest = files.as_slice();
@@ -65,10 +60,7 @@ impl Gathered {
                 .filter(|t| t.event_type.as_ref().is_some_and(|of| of.table() == table.schema.table()));
             let Some(together) = together else { break };
             let (taken, behind) = rest.split_at_checked(together.records.len()).unwrap_or((rest, &[]));
-            let went = self.conform(ctx, table, key).await?;
-            if went.is_break() {
-                return Ok(went);
-            }
+            self.conform(ctx, table, key).await?;
             let at = self.parts.len();
             for ((_, bytes, listed), records) in taken.iter().zip(&together.records) {
                 Progress::add(&ctx.progress.bytes, bytes.len() as u64);
@@ -80,20 +72,14 @@ impl Gathered {
                 let runs = taken.iter().zip(&together.records).enumerate();
                 let runs = runs.map(|(number, ((_, _, listed), records))| (at + number, listed.key.clone(), *records));
                 self.pile.put(together.batch, runs);
-                let went = self.conform(ctx, table, key).await?;
-                if went.is_break() {
-                    return Ok(went);
-                }
+                self.conform(ctx, table, key).await?;
             }
             rest = behind;
         }
         for (file, bytes, listed) in rest {
             let opened = Opened::Instead(Fetched::Bytes(bytes.clone(), listed.clone()));
-            let went = self.take(ctx, table, key, file, (opened, false)).await?;
-            if went.is_break() {
-                return Ok(went);
-            }
+            self.take(ctx, table, key, file, (opened, false)).await?;
         }
-        Ok(ControlFlow::Continue(()))
+        Ok(())
     }
 }

@@ -126,7 +126,7 @@ impl<'a> Blocks<'a> {
             return Ok(None);
         }
         match self.block() {
-            Err(BlockFault { reason: Reason::Truncated, .. }) if !self.is_end => {
+            Err(Damage { reason: Reason::Truncated, .. }) if !self.is_end => {
                 self.cursor = start;
                 Ok(None)
             }
@@ -134,15 +134,16 @@ impl<'a> Blocks<'a> {
                 self.number += 1;
                 Ok(Some(block))
             }
-            Err(BlockFault { reason, what }) => {
+            Err(Damage { reason, detail }) => {
                 let at = format!("block {} at byte {}", self.number, self.from.saturating_add(start.at));
-                Err(Damage::new(reason, format!("{at}: {what}")))
+                Err(Damage::new(reason, format!("{at}: {detail}")))
             }
         }
     }
 
-    fn block(&mut self) -> Result<Block<'a>, BlockFault> {
-        let fault = |reason, what: &str| Err(BlockFault { reason, what: what.to_string() });
+    /// The damage does not say yet which block it is in.
+    fn block(&mut self) -> Result<Block<'a>, Damage> {
+        let fault = |reason, what: &str| Err(Damage::new(reason, what));
         let offset = self.from.saturating_add(self.cursor.at);
         let (count, size) = match self.cursor.long().and_then(|count| Ok((count, self.cursor.long()?))) {
             Ok(head) => head,
@@ -165,12 +166,6 @@ impl<'a> Blocks<'a> {
             Err(_) => fault(Reason::Truncated, "the file ends in the block's sync marker"),
         }
     }
-}
-
-/// What is wrong with a block's frame.
-struct BlockFault {
-    reason: Reason,
-    what: String,
 }
 
 struct Header<'a> {

@@ -13,7 +13,7 @@ mod together;
 pub use plan::SchemaCache;
 pub(super) use together::together;
 
-use super::decode::{Decoded, Part};
+use super::decode::{Decoded, Part, Piece};
 use super::inflate::{self, Codec};
 use super::{Damage, EventType, Limits, Reason, SourceFile};
 use container::{Block, Blocks, Head, SYNC, block_damage};
@@ -42,14 +42,6 @@ struct Header {
     sync: [u8; SYNC],
 }
 
-/// What decoding some bytes gave.
-pub(super) struct Step {
-    /// `None` when they hold no whole block, and the file goes on behind them.
-    pub(super) decoded: Option<Decoded>,
-    /// How many of them are done with.
-    pub(super) used: usize,
-}
-
 /// Records from where on text that repeats is worth a dictionary.
 const MANY: usize = 256;
 /// Room is made for no more records than this before they are seen.
@@ -63,10 +55,10 @@ pub(super) fn decode(
     (rest, is_end): (&[u8], bool),
     piece: usize,
     may_code: bool,
-) -> Result<Step, Damage> {
+) -> Result<Piece, Damage> {
     let mut before = 0;
     if reading.header.is_none() {
-        let Some(head) = Head::read(rest, is_end)? else { return Ok(Step { decoded: None, used: 0 }) };
+        let Some(head) = Head::read(rest, is_end)? else { return Ok(Piece { decoded: None, used: 0 }) };
         let plan = plan(&head, limits, schemas)?;
         let event_type = event_type(file, &plan)?;
         before = head.length;
@@ -74,7 +66,7 @@ pub(super) fn decode(
         reading.header = Some(Header { plan, event_type, codec: head.codec, sync: head.sync });
     }
     let Some(Header { plan, event_type, codec, sync }) = &reading.header else {
-        return Ok(Step { decoded: None, used: 0 });
+        return Ok(Piece { decoded: None, used: 0 });
     };
     let mut blocks = Blocks::new(rest.get(before..).unwrap_or_default(), *sync, (reading.at, reading.blocks), is_end);
     let expected = blocks.expected(piece).min(MOST_EXPECTED);
@@ -99,7 +91,7 @@ pub(super) fn decode(
     reading.done = blocks.is_done();
     if no_block && !reading.done {
         reading.at = reading.at.saturating_add(blocks.used());
-        return Ok(Step { decoded: None, used });
+        return Ok(Piece { decoded: None, used });
     }
     let positions = rows.positions();
     let records = positions.end - positions.start;
@@ -116,7 +108,7 @@ pub(super) fn decode(
     reading.blocks = blocks.number();
     reading.records = positions.end;
     reading.unpacked = reading.unpacked.saturating_add(taken);
-    Ok(Step { decoded: Some(decoded), used })
+    Ok(Piece { decoded: Some(decoded), used })
 }
 
 /// A block's records, without the codec.
