@@ -181,6 +181,6 @@ fn cells(inputs: &[Input], definitions: &Definitions) -> Vec<Cell> {
 
 fn encoded_rows(cell: &Cell) -> u64 {
     let mut writer = CellWriter::new(cell.schema.clone(), cell.day);
-    writer.write_chunk(&cell.rows).unwrap();
+    writer.write_chunk(cell.rows.clone()).unwrap();
     black_box(writer.finish(&[], 1).unwrap().unwrap()).rows
 }

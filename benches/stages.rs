@@ -64,7 +64,7 @@ fn stages(c: &mut Criterion) {
     let day = source.queue_hour.unwrap().date;
     let fit = Fit::new(&schema, part.batch.schema_ref());
     let run = [Run { source: &key, positions: &part.positions }];
-    let rows = [fit.conform(&part.batch, &run).unwrap().batch.into()];
+    let rows = vec![fit.conform(&part.batch, &run).unwrap().batch.into()];
 
     let mut group = c.benchmark_group("stage");
     group.throughput(Throughput::Elements(decoded.records));
@@ -75,7 +75,7 @@ fn stages(c: &mut Criterion) {
     group.bench_function("encode", |b| {
         b.iter(|| {
             let mut writer = CellWriter::new(schema.clone(), day);
-            writer.write_chunk(&rows).unwrap();
+            writer.write_chunk(rows.clone()).unwrap();
             writer.finish(&[], 1).unwrap()
         });
     });

@@ -9,7 +9,9 @@ import measure
 from bench import HERE, Size, bytes_of, checked, files_of, say, warm
 
 PEERS = ("duckdb", "chdb", "polars")
-TOOLS = ("eddyline", *PEERS)
+#: A peer doing less: the columns as they came and no lineage.
+BARE = tuple(f"{peer}-bare" for peer in PEERS)
+TOOLS = ("eddyline", *PEERS, *BARE)
 
 #: Case to what is generated for it: (as it is, with --quick).
 SIZES = {
@@ -22,7 +24,8 @@ SIZES = {
 def command(bench, tool, source, out):
     if tool == "eddyline":
         return bench.load(source, out)
-    return [bench.load_python, str(HERE / f"load_{tool}.py"), str(source), str(out)]
+    peer, _, bare = tool.partition("-")
+    return [bench.load_python, str(HERE / f"load_{peer}.py"), *(["--bare"] if bare else []), str(source), str(out)]
 
 
 def tables_of(tool, out):

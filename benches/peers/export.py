@@ -10,6 +10,9 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 
+#: Columns that hold a moment as a number: microseconds in one of it.
+MOMENTS = {"time": 1_000_000, "send_time": 1_000_000, "time_ms": 1_000}
+
 PLACE = re.compile(r"event_type=([^/]+)/date=(\d{4}-\d\d-\d\d)-\d\d/([^/]+)/")
 
 

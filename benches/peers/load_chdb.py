@@ -1,8 +1,9 @@
-"""The load with chDB (ClickHouse): `load_chdb.py EXPORT OUT`, or `load_chdb.py --open` to stop before the work begins.
+"""The load with chDB (ClickHouse): `load_chdb.py [--bare] EXPORT OUT`, or `load_chdb.py --open` to stop before the work begins.
 
 Choices: one statement per table; the columns of all its writer schemas are stated, so that no file is
 opened to infer them and none of them is lost; `LIMIT 1 BY id`, which keeps a set of ids and streams the rows; no Bloom
-filters, which are on by default and which nobody asked for. Measured without gain: other block sizes, no page index.
+filters, which are on by default and which nobody asked for; the file's key as a low-cardinality text, as the reader has
+it. Measured without gain: other block sizes, no page index.
 A null array becomes an empty one: ClickHouse has no nullable arrays. The comparison of rows takes the two as equal.
 """
 
@@ -50,26 +51,34 @@ def columns(table):
     return found | {"id": "String"}
 
 
-def statement(name, table, out):
+def statement(name, table, root, out, bare):
     types = columns(table)
-    structure = ", ".join(f"`{column}` {kind}" for column, kind in types.items())
-    names = ", ".join(f"`{column}`" for column in types)
+    read = ", ".join(f"`{column}` {kind}" for column, kind in types.items())
+    values = {column: f"`{column}`" for column in types}
+    if not bare:
+        for moment, micros in export.MOMENTS.items():
+            if moment in types:
+                types[moment] = "Nullable(DateTime64(6, ''UTC''))"
+                values[moment] = f"fromUnixTimestamp64Micro(toInt64(`{moment}`) * {micros}, 'UTC')"
+        types |= {"_source_file": "LowCardinality(String)", "_source_row": "Int64"}
+        values |= {"_source_file": f"substr(_path, {len(root) + 2})", "_source_row": "_row_number"}
+    written = ", ".join(f"`{column}` {kind}" for column, kind in types.items())
     one = table.paths()[0][1]
     glob = f"{one[: one.index('event_type=')]}event_type={table.event_type}/**/*.avro"
     return f"""
         INSERT INTO FUNCTION
-            file('{out}/{name}/queue_date={{_partition_id}}/part.parquet', 'Parquet', 'queue_date String, {structure}')
+            file('{out}/{name}/queue_date={{_partition_id}}/part.parquet', 'Parquet', 'queue_date String, {written}')
         PARTITION BY queue_date
-        SELECT substr(_path, position(_path, '/date=') + 6, 10) AS queue_date, {names}
-        FROM file('{glob}', 'Avro', '{structure}')
+        SELECT substr(_path, position(_path, '/date=') + 6, 10) AS queue_date, {", ".join(values.values())}
+        FROM file('{glob}', 'Avro', '{read}')
         LIMIT 1 BY id
         SETTINGS {SETTINGS}, max_threads = {len(os.sched_getaffinity(0))}"""
 
 
-def main(source, out):
+def main(source, out, bare):
     session = Session()
     for name, table in export.tables(source).items():
-        result = session.query(statement(name, table, out))
+        result = session.query(statement(name, table, source, out, bare))
         if result.has_error():
             sys.exit(f"{name}: {result.error_message()}")
 
@@ -78,4 +87,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "--open":
         Session().query("SELECT 1")
     else:
-        main(*sys.argv[1:])
+        main(*sys.argv[-2:], bare=sys.argv[1] == "--bare")

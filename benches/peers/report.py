@@ -8,6 +8,8 @@ from statistics import median
 
 MIB = 2**20
 NAMES = {"eddyline": "Eddyline", "duckdb": "DuckDB", "chdb": "chDB", "polars": "Polars"}
+#: What a peer is called that writes the columns as they came, without lineage.
+BARE = "-bare"
 TITLES = {
     "1m": "One day of events",
     "10m": "Ten times as many, over more days",
@@ -25,7 +27,8 @@ def text(kept, cases):
         "# Results",
         "Written by `benches/peers/run`; [peers/README.md](peers/README.md) says what is measured and how. Each number "
         "is the median of its rounds, with the least and the most behind it. Rounds are interleaved: every tool once, "
-        "then every tool again. A ratio says how many times as much as Eddyline.",
+        "then every tool again. A ratio says how many times as much as Eddyline. A bare peer does less than the others: it "
+        "writes the columns as they came, without lineage and timestamps.",
     ]
     for case, result in results.items():
         section = {"stages": stages, "nightly": nightly, "hourly": hourly, "queries": queries}.get(case, load)
@@ -69,20 +72,33 @@ def table(head, rows):
     return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
 
 
+def name_of(tool):
+    peer, bare, _ = tool.partition(BARE)
+    return f"{NAMES[peer]}, bare" if bare else NAMES[peer]
+
+
 def load(result):
     rounds = result["rounds"]
     ours = rounds["eddyline"]
-    rows = []
-    for tool, runs in rounds.items():
-        ratios = [times(middle(runs, key), middle(ours, key)) for key in ("wall", "cpu", "peak", "bytes")]
-        rows.append([
-            NAMES[tool], spread(runs, "wall", seconds), spread(runs, "cpu", seconds), spread(runs, "peak", mib),
-            mib(middle(runs, "bytes")), *ratios,
-        ])
-    least = {key: min(middle(runs, key) for tool, runs in rounds.items() if tool != "eddyline")
-             for key in ("wall", "cpu", "peak", "bytes")}
-    rows.append(["**least of the others**", *["" for _ in range(4)],
-                 *(f"**{times(least[key], middle(ours, key))}**" for key in least)])
+    keys = ("wall", "cpu", "peak", "bytes")
+    same = {tool: runs for tool, runs in rounds.items() if not tool.endswith(BARE)}
+    bare = {tool: runs for tool, runs in rounds.items() if tool.endswith(BARE)}
+
+    def lines(tools):
+        for tool, runs in tools.items():
+            ratios = [times(middle(runs, key), middle(ours, key)) for key in keys]
+            yield [
+                name_of(tool), spread(runs, "wall", seconds), spread(runs, "cpu", seconds), spread(runs, "peak", mib),
+                mib(middle(runs, "bytes")), *ratios,
+            ]
+
+    def least(label, tools):
+        found = {key: min(middle(runs, key) for tool, runs in tools.items() if tool != "eddyline") for key in keys}
+        return [f"**{label}**", *["" for _ in keys], *(f"**{times(found[key], middle(ours, key))}**" for key in keys)]
+
+    rows = [*lines(same), least("least of the others", same)]
+    if bare:
+        rows += [*lines(bare), least("least of the bare", bare)]
     head = ["", "wall s", "CPU s", "peak MiB", "output MiB", "wall", "CPU", "peak", "output"]
     agreed, start = result["agreed"], result["start_up"]
     starts = ", ".join(f"{NAMES[tool]} {seconds(run['wall'])} s ({seconds(run['cpu'])} s CPU)" for tool, run in start.items())
@@ -101,9 +117,9 @@ def load(result):
 def flatness(small, large):
     ratio = large["events"] / small["events"]
     rows = [
-        [NAMES[tool], mib(middle(small["rounds"][tool], "peak")), mib(middle(large["rounds"][tool], "peak")),
+        [name_of(tool), mib(middle(small["rounds"][tool], "peak")), mib(middle(large["rounds"][tool], "peak")),
          times(middle(large["rounds"][tool], "peak"), middle(small["rounds"][tool], "peak"))]
-        for tool in small["rounds"]
+        for tool in small["rounds"] if tool in large["rounds"]
     ]
     head = ["peak MiB", f"{small['events']:,} events", f"{large['events']:,} events", "ratio"]
     return [f"## Memory with {ratio:.0f} times the events", table(head, rows)]

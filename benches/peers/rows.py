@@ -13,8 +13,10 @@ from pathlib import Path
 
 import duckdb
 
-#: Eddyline's own columns; the peers have no such thing.
-LINEAGE = {"_source_file", "_source_row", "_extra", "queue_date"}
+#: Where a row came from. An output that has no such column leaves it out of the comparison.
+LINEAGE = {"_source_file", "_source_row"}
+#: Eddyline's own, and the folder's name.
+NOT_COMPARED = {"_extra", "queue_date"}
 
 
 def form(column, kind, is_moment):
@@ -57,7 +59,7 @@ class Output:
 
     def values(self, table, moments):
         """Column to (values, sum of hashes), of the ids that came once."""
-        columns = {name: kind for name, kind in self.columns(table).items() if name not in LINEAGE}
+        columns = {name: kind for name, kind in self.columns(table).items() if name not in NOT_COMPARED}
         forms = [form(name, kind, name in moments) for name, kind in columns.items()]
         sums = ", ".join(f"count({f}), sum(CASE WHEN {f} IS NOT NULL THEN hash(id, {f}) END)" for f in forms)
         once = f"id NOT IN (SELECT id FROM doubled WHERE name = '{table}')"
@@ -95,6 +97,8 @@ def compare(truth, outputs, with_values):
         for output in others if with_values else ():
             values = output.values(table, moments)
             for column in reference.keys() | values.keys():
+                if column in LINEAGE - values.keys():
+                    continue
                 a, b = reference.get(column, (0, 0)), values.get(column, (0, 0))
                 columns += 1
                 if a != b:

@@ -1,21 +1,24 @@
 //! Text that repeats, under construction: each row a number, each value once. Most of Braze's columns are names and ids of
 //! campaigns, Canvases and apps, the same for thousands of rows.
 
-use super::text_column::{Bits, NotUtf8, TextColumn, TooLong};
-use arrow::array::{ArrayRef, DictionaryArray, Int32Array};
-use arrow::datatypes::{DataType, Int32Type};
+use super::text_column::{Bits, NotUtf8, TextColumn, TooLong, give_back};
+use arrow::array::{ArrayRef, DictionaryArray, UInt16Array};
+use arrow::datatypes::{DataType, UInt16Type};
 use std::sync::Arc;
 
 /// Values remembered by a hash of their ends. One that was forgotten is written again: a dictionary need not be without
 /// repetition, and no look-up ever has a second step.
 const REMEMBERED: usize = 1 << 10;
 
+/// Codes there are. Two bytes a row: a cell keeps the codes of all its rows until it is written.
+const CODES: usize = u16::MAX as usize;
+
 /// See the module.
 pub(super) struct CodedText {
-    keys: Vec<i32>,
+    keys: Vec<u16>,
     values: TextColumn,
     /// For each hash, the code of the last value that had it, plus one.
-    last: Box<[u32; REMEMBERED]>,
+    last: Box<[u16; REMEMBERED]>,
     pub(super) valid: Bits,
 }
 
@@ -32,16 +35,30 @@ impl CodedText {
         self.keys.reserve(rows);
     }
 
+    /// False when no code is left for the value; then nothing was added.
     #[inline]
-    pub(super) fn push(&mut self, value: &[u8]) -> Result<(), TooLong> {
-        let Some(last) = self.last.get_mut(hash(value)) else { return Ok(()) };
+    pub(super) fn push(&mut self, value: &[u8]) -> Result<bool, TooLong> {
+        let Some(last) = self.last.get_mut(hash(value)) else { return Ok(false) };
         let code = last.wrapping_sub(1);
-        if *last == 0 || self.values.get(code as usize) != Some(value) {
-            *last = self.values.len() as u32 + 1;
+        if *last == 0 || self.values.get(usize::from(code)) != Some(value) {
+            if self.values.len() >= CODES {
+                return Ok(false);
+            }
+            *last = self.values.len() as u16 + 1;
             self.values.push(value)?;
         }
-        self.keys.push(last.wrapping_sub(1) as i32);
-        Ok(())
+        self.keys.push(last.wrapping_sub(1));
+        Ok(true)
+    }
+
+    /// The same rows without codes. A null has any text: whether it is one is not known here.
+    pub(super) fn into_plain(self) -> Result<TextColumn, TooLong> {
+        let mut plain = TextColumn::default();
+        plain.reserve(self.keys.len());
+        for key in &self.keys {
+            plain.push(self.values.get(usize::from(*key)).unwrap_or_default())?;
+        }
+        Ok(plain)
     }
 
     /// The place of a null.
@@ -56,16 +73,17 @@ impl CodedText {
 
     /// The error names the row.
     pub(super) fn finish(self) -> Result<ArrayRef, NotUtf8> {
-        let CodedText { keys, values, valid, .. } = self;
+        let CodedText { mut keys, values, valid, .. } = self;
+        give_back(&mut keys);
         if values.len() == 0 {
             return Ok(arrow::array::new_null_array(&coded_type(), keys.len()));
         }
-        let values = values.finish().map_err(|NotUtf8(code)| {
-            NotUtf8(keys.iter().position(|key| usize::try_from(*key) == Ok(code)).unwrap_or(0))
-        })?;
+        let values = values
+            .finish()
+            .map_err(|NotUtf8(code)| NotUtf8(keys.iter().position(|key| usize::from(*key) == code).unwrap_or(0)))?;
         let nulls = if valid.is_empty() { None } else { valid.finish_nulls() };
-        let keys = Int32Array::new(keys.into(), nulls);
-        DictionaryArray::<Int32Type>::try_new(keys, Arc::new(values))
+        let keys = UInt16Array::new(keys.into(), nulls);
+        DictionaryArray::<UInt16Type>::try_new(keys, Arc::new(values))
             .map(|a| Arc::new(a) as ArrayRef)
             .map_err(|_| NotUtf8(0))
     }
@@ -73,7 +91,7 @@ impl CodedText {
 
 /// The arrow type of such a column: what decoded and conformed batches may have where a table has text.
 pub fn coded_type() -> DataType {
-    DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
+    DataType::Dictionary(Box::new(DataType::UInt16), Box::new(DataType::Utf8))
 }
 
 /// Of both ends, the middle and the length: enough to tell ids and names apart, and the same work for each.
@@ -102,7 +120,7 @@ mod tests {
             let mut column = CodedText::default();
             let text = |row: usize| format!("a name in the middle {} of it", row * 7 % distinct);
             for row in 0..6_000 {
-                column.push(text(row).as_bytes()).unwrap();
+                assert!(column.push(text(row).as_bytes()).unwrap());
             }
             assert_eq!(column.hardly_repeats(), distinct == 5_000);
             let array = column.finish().unwrap();
@@ -117,7 +135,7 @@ mod tests {
         for value in [Some("x"), None, Some("")] {
             column.valid.push(value.is_some());
             match value {
-                Some(value) => column.push(value.as_bytes()).unwrap(),
+                Some(value) => assert!(column.push(value.as_bytes()).unwrap()),
                 None => column.push_null(),
             }
         }
@@ -125,7 +143,7 @@ mod tests {
         assert_eq!((array.null_count(), array.is_null(1), array.data_type()), (1, true, &coded_type()));
         let mut column = CodedText::default();
         for value in [b"ok".as_slice(), b"ok", b"\xff", b"ok"] {
-            column.push(value).unwrap();
+            assert!(column.push(value).unwrap());
         }
         assert_eq!(column.finish().err(), Some(NotUtf8(2)));
         let mut nothing = CodedText::default();

@@ -78,7 +78,7 @@ pub fn unpack<'a>(file: &SourceFile, bytes: &'a [u8], limits: &Limits) -> Result
 /// Nothing of a damaged file may load: who takes rows of a piece has to give them back when a later piece is an error.
 /// JSON comes in one piece: what a column's type is, its last record may decide.
 ///
-/// Text that repeats may come as `Dictionary<Int32, Utf8>`.
+/// Text that repeats may come as `Dictionary<UInt16, Utf8>`.
 pub struct Pieces<'a> {
     file: &'a SourceFile,
     limits: &'a Limits,
@@ -146,7 +146,7 @@ pub struct Together {
 /// Decodes the first of some small Avro files together, as many as are alike and hold no more than `piece` bytes, each
 /// of them whole and wrapped in nothing. `None` when one of them is damaged, or seems so: [`Pieces`] says which.
 ///
-/// Text that repeats may come as `Dictionary<Int32, Utf8>`.
+/// Text that repeats may come as `Dictionary<UInt16, Utf8>`.
 pub fn decode_together(
     files: &[(&SourceFile, &[u8])],
     limits: &Limits,

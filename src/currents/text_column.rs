@@ -81,13 +81,24 @@ impl TextColumn {
         self.close()
     }
 
-    /// Room for as many values of that length as rows are expected: most columns hold ids and names, all about as long.
+    /// Room for the rows that are expected: by the one length, then by what those that came had on average.
     #[cold]
     fn make_room(&mut self, length: usize) {
-        /// No more than this at once: the one value may be the longest by far.
-        const MOST: usize = 1 << 18;
+        /// No more than this by the first value's length: it may be the longest by far.
+        const AT_FIRST: usize = 1 << 16;
+        /// No more than this, or than is there already.
+        const THEN: usize = 1 << 18;
         let rows = self.offsets.capacity() - self.offsets.len();
-        self.data.reserve((rows.saturating_mul(length)).min(MOST).max(length));
+        let guess = match self.data.len() / self.len().max(1) {
+            0 => rows.saturating_mul(length).min(AT_FIRST),
+            average => rows.saturating_mul(average + 1).min(self.data.len().max(THEN)),
+        };
+        // What is little beside what is there is taken as it comes, or every few values would copy all of them.
+        if guess >= self.data.len() / 4 {
+            self.data.reserve_exact(guess.max(length));
+        } else {
+            self.data.reserve(length);
+        }
     }
 
     /// Ends the value whose bytes were appended to `data`; without any it is empty (or the place of a null).
@@ -109,16 +120,22 @@ impl TextColumn {
     }
 
     pub(super) fn finish(self) -> Result<StringArray, NotUtf8> {
-        let TextColumn { mut data, offsets, valid } = self;
-        // Values of changing length leave up to half of the room empty, and many pieces wait to become one cell. For a
-        // tiny file it is not worth a word with the allocator.
-        if data.capacity() - data.len() > (data.len() / 8).max(4 << 10) {
-            data.shrink_to_fit();
-        }
+        let TextColumn { mut data, mut offsets, valid } = self;
+        give_back(&mut data);
+        give_back(&mut offsets);
         let data = Buffer::from_vec(data);
         let nulls = if valid.len == 0 { None } else { valid.finish_nulls() };
         let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
         StringArray::try_new(offsets.clone(), data.clone(), nulls).map_err(|_| NotUtf8(first_bad(&offsets, &data)))
+    }
+}
+
+/// Gives back room that was made and not used, when it is much: many pieces wait to become one cell. Of a tiny file it is
+/// not worth a word with the allocator.
+pub(super) fn give_back<T>(room: &mut Vec<T>) {
+    let unused = (room.capacity() - room.len()) * size_of::<T>();
+    if unused > (room.len() * size_of::<T>() / 8).max(4 << 10) {
+        room.shrink_to_fit();
     }
 }
 

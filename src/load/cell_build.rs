@@ -77,8 +77,8 @@ pub struct BuiltCell {
     pub parts: Vec<FilePart>,
     /// Values kept in `_extra`, by column.
     pub misfits: BTreeMap<String, u64>,
-    /// Its ids.
-    pub ids: IdSet,
+    /// Its ids, if they are to be remembered.
+    pub ids: Option<IdSet>,
     /// Rows that left the stored cell, by source file.
     pub left_out: HashMap<String, u64>,
 }
@@ -197,7 +197,7 @@ fn encode(
         None => Vec::new(),
     };
     last_chunk.extend(admitted);
-    out.write_chunk(&last_chunk)?;
+    out.write_chunk(last_chunk)?;
     let mut slots = job.slots;
     if let Some(base) = base {
         slots = base.footer.slots;
@@ -221,7 +221,7 @@ fn gone(job: &CellJob) -> Result<Outcome> {
             written: 0,
             parts: Vec::new(),
             misfits: BTreeMap::new(),
-            ids: IdSet::default(),
+            ids: None,
             left_out: HashMap::new(),
         })));
     }

@@ -38,8 +38,13 @@ impl Neighbours {
         Neighbours { store, window, cells, held: 0, limit, filter: IdFilter::for_ids(0) }
     }
 
-    /// Remembers the ids of a cell just built.
-    pub fn built(&mut self, key: &CellKey, ids: IdSet) {
+    /// A cell was just built. Its ids are remembered when others are to be compared with them in this pass; whoever
+    /// compares nevertheless finds them in the store.
+    pub fn built(&mut self, key: &CellKey, ids: Option<IdSet>) {
+        if let Some(Neighbour::Ids(old)) = self.cells.insert(key.clone(), Neighbour::Stored) {
+            self.held -= old.len();
+        }
+        let Some(ids) = ids else { return };
         let ids = KeptIds::from(ids);
         // Cells are built day by day: what lies before the window is not asked for again.
         let before = key.queue_date - chrono::Duration::days(self.window);
@@ -50,9 +55,6 @@ impl Neighbours {
                 self.held -= old.len();
                 *state = Neighbour::Stored;
             }
-        }
-        if let Some(Neighbour::Ids(old)) = self.cells.insert(key.clone(), Neighbour::Stored) {
-            self.held -= old.len();
         }
         if self.held + ids.len() <= self.limit {
             self.hold(key.clone(), ids);

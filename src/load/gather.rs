@@ -292,7 +292,7 @@ impl Gathered {
         if waiting + self.base_bytes > chunk && waiting * 4 > chunk {
             let admitted = self.admit(table, key).await?;
             let writer = self.writer.get_or_insert_with(|| CellWriter::new(table.schema.clone(), key.queue_date));
-            writer.write_chunk(&admitted)?;
+            writer.write_chunk(admitted)?;
         }
         Ok(())
     }
@@ -317,7 +317,7 @@ impl Gathered {
             written,
             parts: self.parts,
             misfits: self.misfits,
-            ids: self.mix.into_ids(),
+            ids: Some(self.mix.into_ids()),
             left_out: self.left_out,
         }
     }

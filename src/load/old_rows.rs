@@ -41,7 +41,7 @@ pub fn take_over(
                 room = room.saturating_sub(kept.batch.get_array_memory_size());
                 to_sort.push(kept);
             } else {
-                out.append(&kept)?;
+                out.append(kept)?;
             }
         }
     }

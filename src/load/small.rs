@@ -16,6 +16,9 @@ const SMALL: usize = 512 << 10;
 /// Bytes of small files from where on there are enough of them.
 const ENOUGH: usize = 2 << 20;
 
+/// As many of them are enough however small they are: their keys have codes of two bytes.
+const MANY: usize = 1 << 14;
+
 /// See the module.
 #[derive(Default)]
 pub struct SmallFiles {
@@ -38,7 +41,7 @@ impl SmallFiles {
 
     /// Whether there are enough of them, given how many bytes are decoded at once.
     pub fn are_enough(&self, piece: usize) -> bool {
-        self.bytes >= ENOUGH.min(piece)
+        self.bytes >= ENOUGH.min(piece) || self.files.len() >= MANY
     }
 }
 

@@ -108,21 +108,27 @@ async fn build_days(
     stored: &BTreeMap<CellKey, (u64, bool)>,
     outcome: &mut TableOutcome,
 ) -> Result<()> {
+    let window = i64::from(ctx.settings.dedupe_window);
     // Days with damaged cells first: nobody can ask those for their ids, and no other cell may take rows they still have.
     let is_damaged = |day: &NaiveDate| table.damaged.keys().any(|key| key.queue_date == *day);
     let (first, then): (Vec<_>, Vec<_>) = days.iter().partition(|(day, _)| is_damaged(day));
-    for (day, plan) in first.into_iter().chain(then) {
-        for (slot, files) in plan.by_slot() {
+    let days: Vec<_> = first.into_iter().chain(then).collect();
+    for (number, (day, plan)) in days.iter().enumerate() {
+        let slots = plan.by_slot();
+        let near = |(later, _): &(&NaiveDate, _)| (**later - **day).num_days().abs() <= window;
+        let are_asked_for = slots.len() > 1 || days.iter().skip(number + 1).any(near);
+        for (slot, files) in slots {
             if let Some(kind) = ctx.stop.requested() {
                 return Err(crate::error::Error::new(kind, format!("stopped before {name} {day}")));
             }
-            let key = CellKey { table: name.to_string(), queue_date: *day, slot };
+            let key = CellKey { table: name.to_string(), queue_date: **day, slot };
             let there = stored.get(&key).copied();
             let bytes = files.iter().map(|file| file.weight()).sum::<u64>() + there.map_or(0, |c| c.0 * 2);
             let largest = files.iter().map(|file| ctx.settings.held(file)).max().unwrap_or(0);
             let _memory = ctx.reserve(bytes, largest).await;
             let job = CellJob { key, slots: plan.slots, files };
-            let built = build_cell(ctx, table, &job).await?;
+            let mut built = build_cell(ctx, table, &job).await?;
+            built.ids = built.ids.filter(|_| are_asked_for);
             take(ctx, table, outcome, &job.key, built, false);
             outcome.warnings.extend(table.damaged.remove(&job.key));
         }

@@ -7,10 +7,10 @@ use super::extra::ExtraText;
 use super::schema::{EXTRA, ID, NewColumn, SOURCE_FILE, SOURCE_ROW, TableSchema};
 use crate::currents::coded_type;
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, DictionaryArray, Int32Array, Int64Array, RecordBatch, StringArray,
+    Array, ArrayRef, AsArray, BooleanArray, DictionaryArray, Int64Array, RecordBatch, StringArray, UInt16Array,
 };
 use arrow::compute::{cast, filter};
-use arrow::datatypes::{DataType, Field, Int32Type, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt16Type};
 use arrow::error::ArrowError;
 use std::collections::{BTreeMap, HashMap};
 use std::iter::repeat_n;
@@ -185,9 +185,14 @@ fn coded(field: &Field) -> Arc<Field> {
 }
 
 fn sources(runs: &[Run<'_>]) -> Result<ArrayRef, ArrowError> {
-    let keys = StringArray::from_iter_values(runs.iter().map(|run| run.source));
-    let rows = runs.iter().enumerate().flat_map(|(number, run)| repeat_n(number as i32, run.positions.len()));
-    Ok(Arc::new(DictionaryArray::<Int32Type>::try_new(Int32Array::from_iter_values(rows), Arc::new(keys))?))
+    let with_rows = || runs.iter().filter(|run| !run.positions.is_empty());
+    let keys = StringArray::from_iter_values(with_rows().map(|run| run.source));
+    let mut codes: Vec<u16> = Vec::with_capacity(with_rows().map(|run| run.positions.len()).sum());
+    for (number, run) in with_rows().enumerate() {
+        let code = u16::try_from(number).map_err(|_| ArrowError::DictionaryKeyOverflowError)?;
+        codes.extend(repeat_n(code, run.positions.len()));
+    }
+    Ok(Arc::new(DictionaryArray::<UInt16Type>::try_new(UInt16Array::from(codes), Arc::new(keys))?))
 }
 
 fn source_rows(runs: &[Run<'_>]) -> ArrayRef {
@@ -221,7 +226,7 @@ pub fn has_extra(batch: &RecordBatch) -> bool {
 mod tests {
     use super::*;
     use crate::table::Definitions;
-    use arrow::array::{Float32Array, Float64Array, ListArray, TimestampMillisecondArray};
+    use arrow::array::{Float32Array, Float64Array, Int32Array, ListArray, TimestampMillisecondArray};
     use arrow::datatypes::{Float64Type, Int64Type, TimestampMicrosecondType};
 
     fn conform(

@@ -54,18 +54,18 @@ impl CellWriter {
     }
 
     /// Sorts the rows of `batches` together and appends them.
-    pub fn write_chunk(&mut self, batches: &[Selected]) -> Result<()> {
-        let (rows, on_time) = in_order(batches, self.queue_date);
+    pub fn write_chunk(&mut self, batches: Vec<Selected>) -> Result<()> {
+        let (rows, on_time) = in_order(&batches, self.queue_date);
         let (rows, late) = rows.split_at_checked(on_time).unwrap_or((&rows, &[]));
         let groups: Vec<&[RowAt]> = rows.chunks(ROW_GROUP_ROWS).chain(late.chunks(ROW_GROUP_ROWS)).collect();
         self.write(batches, &groups)
     }
 
     /// Appends rows that are in order already, as row groups of their own.
-    pub fn append(&mut self, rows: &Selected) -> Result<()> {
+    pub fn append(&mut self, rows: Selected) -> Result<()> {
         let order: Vec<RowAt> = rows.numbers().map(|row| RowAt { batch: 0, row }).collect();
         let groups: Vec<&[RowAt]> = order.chunks(ROW_GROUP_ROWS).collect();
-        self.write(std::slice::from_ref(rows), &groups)
+        self.write(vec![rows], &groups)
     }
 
     /// Appends a row group of a stored cell as it is. False: it has to be decoded, and nothing was appended.
@@ -81,11 +81,11 @@ impl CellWriter {
         Ok(true)
     }
 
-    fn write(&mut self, batches: &[Selected], groups: &[&[RowAt]]) -> Result<()> {
+    fn write(&mut self, batches: Vec<Selected>, groups: &[&[RowAt]]) -> Result<()> {
         if groups.is_empty() {
             return Ok(());
         }
-        for selected in batches {
+        for selected in &batches {
             let times =
                 selected.batch.column_by_name(TIME).and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
             let Some(times) = times else { continue };
@@ -98,6 +98,8 @@ impl CellWriter {
         let aligned = batches.iter().map(|b| align(&self.schema, &b.batch)).collect::<std::result::Result<Vec<_>, _>>();
         let aligned = aligned.map_err(|e| self.failed("cannot align columns", e))?;
         let lengths: Vec<usize> = batches.iter().map(|b| b.batch.num_rows()).collect();
+        // Each column is given up once it is written.
+        drop(batches);
         self.rows += groups.iter().map(|rows| rows.len() as u64).sum::<u64>();
         let mut writer = match self.writer.take() {
             Some(writer) => writer,
@@ -106,7 +108,7 @@ impl CellWriter {
         let schema = self.schema.arrow();
         let id = schema.index_of(ID).ok();
         let bloom = |column: usize| (Some(column) == id).then_some(BLOOM_FPP);
-        write_row_groups(&mut writer, schema, (&aligned, &lengths), groups, bloom)
+        write_row_groups(&mut writer, schema, (aligned, &lengths), groups, bloom)
             .map_err(|e| self.failed("cannot encode rows", e))?;
         self.writer = Some(writer);
         Ok(())

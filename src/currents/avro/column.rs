@@ -114,7 +114,15 @@ impl Column {
         }
         match &mut self.values {
             Values::Text(text) => Ok(text.push(cursor.bytes()?)?),
-            Values::Coded(text) => Ok(text.push(cursor.bytes()?)?),
+            Values::Coded(text) => {
+                let value = cursor.bytes()?;
+                if !text.push(value)? {
+                    let mut plain = std::mem::take(text).into_plain()?;
+                    plain.push(value)?;
+                    self.values = Values::Text(plain);
+                }
+                Ok(())
+            }
             Values::Boolean(bits) => {
                 bits.push(cursor.boolean()?);
                 Ok(())

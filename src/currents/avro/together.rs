@@ -6,7 +6,7 @@ use super::super::{Limits, SourceFile};
 use super::container::{Blocks, Head};
 use super::plan::SchemaCache;
 use super::rows::Rows;
-use super::{MANY, event_type, plan, unpacked};
+use super::{MANY, MOST_EXPECTED, event_type, plan, unpacked};
 
 /// Decodes the first of the files, as many as have the schema and the event type of the very first one, until they hold
 /// `piece` bytes unpacked. `None` when anything about them is not as it should be: decoded one by one, each will say.
@@ -38,6 +38,14 @@ pub(in crate::currents) fn together(
         }
         if taken - start > limits.file_bytes {
             return None;
+        }
+        if records.is_empty() {
+            // The others hold as many records a byte, as far as one can know.
+            let payload = |file: usize| file.saturating_sub(head.length);
+            let others: usize = files.iter().skip(1).map(|(_, bytes)| payload(bytes.len())).sum();
+            let here = usize::try_from(rows.positions().end).unwrap_or(usize::MAX);
+            let expected = here.saturating_mul(others) / payload(bytes.len()).max(1);
+            rows.make_room(expected.min(others).min(MOST_EXPECTED));
         }
         records.push(rows.positions().end - before);
     }

@@ -277,3 +277,25 @@ fn a_wrapped_container_is_unpacked() {
         assert_eq!(column(&only(decoded), "a"), "5");
     }
 }
+
+#[test]
+fn text_with_more_values_than_there_are_codes_is_plain_text() {
+    let schema = types(&[NULLABLE, r#""string""#]);
+    // Codes run out in the middle of a block, for the first column only.
+    let text = |row: usize| match row % 1_000 {
+        999 => V::Null,
+        _ => some(V::Owned(format!("value {row} of many"))),
+    };
+    let row = |row: usize| V::Record(vec![text(row), V::Owned(format!("{}", row % 7))]);
+    let blocks: Vec<Vec<V>> = (0..7).map(|block| (0..10_000).map(|at| row(block * 10_000 + at)).collect()).collect();
+    let bytes = file(&schema, "null", &blocks);
+    let whole = only(decode_avro(&bytes).unwrap());
+    let (source, limits, schemas) = (avro_file(), Limits::default(), SchemaCache::new());
+    let piece = Pieces::of(&source, &limits, &schemas, usize::MAX).decode(&bytes, true).unwrap();
+    let coded = only(piece.decoded.unwrap());
+    assert_eq!((type_of(&coded, "a"), type_of(&coded, "b")), (DataType::Utf8, coded_type()));
+    for (name, column) in [("a", coded.column(0)), ("b", coded.column(1))] {
+        let plain = arrow::compute::cast(column, &DataType::Utf8).unwrap();
+        assert_eq!(&plain, whole.column_by_name(name).unwrap());
+    }
+}

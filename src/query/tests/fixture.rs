@@ -78,7 +78,7 @@ impl Warehouse {
         let batch = RecordBatch::try_from_iter(columns).unwrap();
         let schema = self.schema(table);
         let mut writer = CellWriter::new(schema.clone(), day(date));
-        writer.write_chunk(&[batch.into()]).unwrap();
+        writer.write_chunk(vec![batch.into()]).unwrap();
         let cell = writer.finish(&[], 1).unwrap().unwrap();
         let key = CellKey { table: table.into(), queue_date: day(date), slot: 0 };
         let size = cell.bytes.len() as u64;

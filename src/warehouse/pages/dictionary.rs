@@ -8,11 +8,13 @@ const FIRST_SLOTS: usize = 512;
 struct Slots {
     slots: Vec<u64>,
     used: usize,
+    /// Room for the next size, kept: fresh memory costs more than the growing itself.
+    spare: Vec<u64>,
 }
 
 impl Slots {
     fn new() -> Slots {
-        Slots { slots: vec![0; FIRST_SLOTS], used: 0 }
+        Slots { slots: vec![0; FIRST_SLOTS], used: 0, spare: Vec::new() }
     }
 
     fn clear(&mut self) {
@@ -47,15 +49,17 @@ impl Slots {
     }
 
     fn grow(&mut self) {
-        let size = self.slots.len() * 2;
-        let old = std::mem::replace(&mut self.slots, vec![0; size]);
-        for slot in old.into_iter().filter(|slot| *slot != 0) {
-            let mut at = (slot >> 32) as usize & (size - 1);
+        let size = self.slots.len() * 4;
+        std::mem::swap(&mut self.slots, &mut self.spare);
+        self.slots.clear();
+        self.slots.resize(size, 0);
+        for slot in self.spare.iter().filter(|slot| **slot != 0) {
+            let mut at = (*slot >> 32) as usize & (size - 1);
             while self.slots.get(at).is_some_and(|taken| *taken != 0) {
                 at = (at + 1) & (size - 1);
             }
             if let Some(free) = self.slots.get_mut(at) {
-                *free = slot;
+                *free = *slot;
             }
         }
     }

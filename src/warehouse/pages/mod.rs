@@ -93,23 +93,27 @@ pub type Aligned = Vec<Option<ArrayRef>>;
 struct Rows<'a> {
     /// Rows of each batch.
     lengths: &'a [usize],
-    /// The number each batch's first row has, counted over all batches.
-    starts: Vec<usize>,
     /// The rows of each row group, in order.
     groups: &'a [&'a [RowAt]],
+    /// The same as numbers counted over all batches: worked out once, and not for every column.
+    places: Vec<Vec<u32>>,
 }
 
 /// Appends row groups: of each, its rows in order. `lengths`: how many rows each batch has. `bloom`: false positives of
-/// the filter a column is to have, by the column's number.
+/// the filter a column is to have, by the column's number. What was written of the batches is given up column by column,
+/// so that rows and pages are not held whole side by side.
 pub fn write_row_groups(
     file: &mut SerializedFileWriter<Vec<u8>>,
     schema: &SchemaRef,
-    (batches, lengths): (&[Aligned], &[usize]),
+    (mut batches, lengths): (Vec<Aligned>, &[usize]),
     groups: &[&[RowAt]],
     bloom: impl Fn(usize) -> Option<f64>,
 ) -> Result<()> {
-    let starts = lengths.iter().scan(0, |at, length| Some(std::mem::replace(at, *at + length))).collect();
-    let rows = Rows { lengths, starts, groups };
+    let starts: Vec<u32> =
+        lengths.iter().scan(0, |at, length| Some(std::mem::replace(at, *at + *length as u32))).collect();
+    let place = |at: &RowAt| starts.get(at.batch as usize).map_or(u32::MAX, |start| start + at.row);
+    let places = groups.iter().map(|group| group.iter().map(place).collect()).collect();
+    let rows = Rows { lengths, groups, places };
     let mut of_groups: Vec<Vec<Column>> = groups.iter().map(|_| Vec::new()).collect();
     TOOLS.with_borrow_mut(|tools| -> Result<()> {
         let tools = match tools {
@@ -117,7 +121,9 @@ pub fn write_row_groups(
             none => none.insert(Tools::new()?),
         };
         for number in 0..schema.fields().len() {
-            let chunks = column(file, schema, batches, &rows, number, tools, bloom(number))?;
+            let arrays = batches.iter_mut().map(|batch| batch.get_mut(number).and_then(Option::take));
+            let arrays: Vec<Option<ArrayRef>> = arrays.collect();
+            let chunks = column(file, schema, &arrays, &rows, number, tools, bloom(number))?;
             of_groups.iter_mut().zip(chunks).for_each(|(group, chunk)| group.push(chunk));
         }
         Ok(())
@@ -139,15 +145,14 @@ pub fn write_row_groups(
 fn column(
     file: &SerializedFileWriter<Vec<u8>>,
     schema: &SchemaRef,
-    batches: &[Aligned],
+    arrays: &[Option<ArrayRef>],
     rows: &Rows<'_>,
     number: usize,
     tools: &mut Tools,
     bloom: Option<f64>,
 ) -> Result<Vec<Column>> {
     let missing = || ParquetError::General(format!("column {number} is not as its schema says"));
-    let arrays: Vec<Option<&ArrayRef>> =
-        batches.iter().map(|batch| batch.get(number).and_then(Option::as_ref)).collect();
+    let arrays: Vec<Option<&ArrayRef>> = arrays.iter().map(Option::as_ref).collect();
     let field = schema.fields().get(number).ok_or_else(missing)?;
     // Every field of ours has one leaf.
     let leaf = file.schema_descr().columns().get(number).ok_or_else(missing)?;

@@ -117,25 +117,22 @@ where
     codes.clear();
     present.clear();
     values.clear();
-    let mut pays = true;
+    // The values lie far apart: a loop that does nothing else fetches many at once.
     for at in rows {
         let array = arrays.get(at.batch as usize).copied().flatten();
-        let Some(array) = array.filter(|array| array.is_valid(at.row as usize)) else {
-            present.push(0);
-            continue;
-        };
-        present.push(1);
-        let bits = array.value(at.row as usize).bits();
-        values.push(bits);
-        if pays {
-            codes.push(numbers.code(bits));
-            if values.len().is_multiple_of(SAMPLE) {
-                pays = numbers.values().len() * 2 <= values.len();
-            }
-        }
+        let value = array.filter(|array| array.is_valid(at.row as usize)).map(|array| array.value(at.row as usize));
+        present.push(u8::from(value.is_some()));
+        values.extend(value.map(Number::bits));
     }
     let there = values.len();
-    pays = pays && numbers.values().len() * 2 <= there;
+    let mut pays = true;
+    for some in values.chunks(SAMPLE) {
+        codes.extend(some.iter().map(|bits| numbers.code(*bits)));
+        pays = numbers.values().len() * 2 <= codes.len();
+        if !pays {
+            break;
+        }
+    }
 
     let mut whole = NumberBounds::default();
     let mut width = 0;

@@ -1,13 +1,14 @@
 //! What these pages hold is what the parquet crate's reader reads, and what its own writer would have said of them.
 
 use super::*;
+use crate::warehouse::encode::ROW_GROUP_ROWS;
 use crate::warehouse::row_groups::RowGroups;
 use arrow::array::{
     BooleanArray, Date32Array, DictionaryArray, Float64Array, Int64Array, ListBuilder, RecordBatch, StringArray,
     StringBuilder, TimestampMicrosecondArray,
 };
 use arrow::compute::{cast, concat_batches, max, min};
-use arrow::datatypes::{Field, Int32Type, Schema, TimeUnit};
+use arrow::datatypes::{Field, Schema, TimeUnit, UInt16Type};
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
@@ -88,15 +89,19 @@ fn ours(batches: &[RecordBatch], rows: &[RowAt]) -> Bytes {
 }
 
 fn write(batches: &[Aligned], rows: &[RowAt]) -> Bytes {
+    write_groups_of(40_000, batches, rows)
+}
+
+fn write_groups_of(size: usize, batches: &[Aligned], rows: &[RowAt]) -> Bytes {
     let parquet = ArrowSchemaConverter::new().convert(&schema()).unwrap();
     let mut file =
         SerializedFileWriter::new(Vec::new(), parquet.root_schema_ptr(), Arc::new(WriterProperties::default()))
             .unwrap();
     let length = |b: &Aligned| b.iter().flatten().map(|a| a.len()).next().unwrap_or(0);
     let lengths: Vec<usize> = batches.iter().map(length).collect();
-    let groups: Vec<&[RowAt]> = rows.chunks(40_000).collect();
+    let groups: Vec<&[RowAt]> = rows.chunks(size).collect();
     let bloom = |column| (column == 0).then_some(0.01);
-    write_row_groups(&mut file, &schema(), (batches, &lengths), &groups, bloom).unwrap();
+    write_row_groups(&mut file, &schema(), (batches.to_vec(), &lengths), &groups, bloom).unwrap();
     file.into_inner().unwrap().into()
 }
 
@@ -214,7 +219,7 @@ fn the_same_rows_give_the_same_bytes() {
 fn absent_columns_are_null_and_a_dictionary_is_its_text() {
     let whole = batch(&mut Pcg64::seed_from_u64(14), 4);
     let full: Aligned = whole.columns().iter().cloned().map(Some).collect();
-    let coded: DictionaryArray<Int32Type> = ["x", "y", "x"].into_iter().collect();
+    let coded: DictionaryArray<UInt16Type> = ["x", "y", "x"].into_iter().collect();
     let mut part: Aligned = vec![None; full.len()];
     part[0] = Some(Arc::new(StringArray::from(vec!["a", "b", "c"])));
     part[1] = Some(Arc::new(coded));
@@ -277,6 +282,22 @@ fn a_row_group_is_copied_and_decoded_as_it_is() {
     let parquet = ArrowSchemaConverter::new().convert(&other).unwrap();
     let properties = Arc::new(WriterProperties::default());
     assert!(!groups.fit(&SerializedFileWriter::new(Vec::new(), parquet.root_schema_ptr(), properties).unwrap()));
+}
+
+#[test]
+fn the_largest_dictionary_a_row_group_has_comes_back_in_codes_of_two_bytes() {
+    let rows = batch(&mut Pcg64::seed_from_u64(17), ROW_GROUP_ROWS);
+    let mut aligned: Aligned = rows.columns().iter().cloned().map(Some).collect();
+    // A dictionary is kept up to six values in ten rows.
+    let texts = StringArray::from_iter_values((0..ROW_GROUP_ROWS).map(|row| format!("campaign {}", row % 39_000)));
+    aligned[1] = Some(Arc::new(texts.clone()));
+    let order: Vec<RowAt> = (0..ROW_GROUP_ROWS as u32).map(|row| RowAt { batch: 0, row }).collect();
+    let stored = write_groups_of(ROW_GROUP_ROWS, &[aligned], &order);
+    let metadata = ArrowReaderMetadata::load(&stored, ArrowReaderOptions::new()).unwrap();
+    let decoded = RowGroups::of(&stored, &metadata).decode(0).unwrap().next().unwrap().unwrap();
+    let coded = decoded.column(1).as_dictionary::<UInt16Type>();
+    assert_eq!(coded.values().len(), 39_000);
+    assert_eq!(cast(coded, &DataType::Utf8).unwrap().as_string::<i32>(), &texts);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::chunk::{Chunk, ChunkBuilder, PageBounds, levels};
 use super::{PAGE_ROWS, RowAt, Rows, SAMPLE, Tools, delta, hybrid};
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::buffer::NullBuffer;
-use arrow::datatypes::Int32Type;
+use arrow::datatypes::UInt16Type;
 use parquet::basic::Encoding;
 use parquet::bloom_filter::Sbbf;
 use parquet::data_type::ByteArray;
@@ -18,7 +18,7 @@ const DICTIONARY_BYTES: usize = 4 << 20;
 /// Bytes of values from where on a page ends before its rows are full.
 const PAGE_BYTES: usize = 1 << 20;
 /// Values that are fetched from memory together.
-const FEW: usize = 16;
+const FEW: usize = 64;
 /// The code of a row without a value.
 const ABSENT: u32 = u32::MAX;
 
@@ -29,16 +29,20 @@ struct Source<'a> {
     data: &'a [u8],
     nulls: Option<&'a NullBuffer>,
     /// Where the batch has a dictionary: which of its values each row has.
-    keys: Option<&'a [i32]>,
+    keys: Option<&'a [u16]>,
+    /// The length of every value, where all have one: ids have, and then no offset need be fetched.
+    each: Option<usize>,
 }
 
 impl<'a> Source<'a> {
     fn of(array: &'a ArrayRef) -> Option<Source<'a>> {
-        let (texts, keys) = match array.as_dictionary_opt::<Int32Type>() {
+        let (texts, keys) = match array.as_dictionary_opt::<UInt16Type>() {
             Some(coded) => (coded.values().as_string_opt::<i32>()?, Some(coded.keys().values().as_ref())),
             None => (array.as_string_opt::<i32>()?, None),
         };
-        Some(Source { offsets: texts.value_offsets(), data: texts.value_data(), nulls: array.nulls(), keys })
+        let offsets = texts.value_offsets();
+        let each = if keys.is_none() { even(offsets) } else { None };
+        Some(Source { offsets, data: texts.value_data(), nulls: array.nulls(), keys, each })
     }
 
     #[inline]
@@ -48,11 +52,21 @@ impl<'a> Source<'a> {
             return None;
         }
         if let Some(keys) = self.keys {
-            row = *keys.get(row)? as usize;
+            row = usize::from(*keys.get(row)?);
+        }
+        if let Some(each) = self.each {
+            return self.data.get(row * each..(row + 1) * each);
         }
         let (from, to) = (self.offsets.get(row)?, self.offsets.get(row + 1)?);
         self.data.get(*from as usize..*to as usize)
     }
+}
+
+/// What all values have for length, when they lie from the start of their bytes.
+fn even(offsets: &[i32]) -> Option<usize> {
+    let [0, each, ..] = offsets else { return None };
+    let all = offsets.iter().zip(offsets.iter().skip(1)).all(|(from, to)| to - from == *each);
+    all.then_some(usize::try_from(*each).ok()?)
 }
 
 /// The chunks of a column, one for each group of rows. `arrays` are the batches' values; where a batch has no such
@@ -69,13 +83,13 @@ pub(super) fn chunks(
 ) -> Result<Vec<Chunk>> {
     let sources: Vec<Option<Source<'_>>> = arrays.iter().map(|array| array.and_then(Source::of)).collect();
     let coded = look_up(&sources, rows, tools);
-    let group = |rows_of: &&[RowAt]| -> Result<Chunk> {
-        if coded && let Some(chunk) = from_codes(column, rows, rows_of, tools, bloom)? {
+    let group = |(rows_of, places): (&&[RowAt], &Vec<u32>)| -> Result<Chunk> {
+        if coded && let Some(chunk) = from_codes(column, places, tools, bloom)? {
             return Ok(chunk);
         }
         from_values(column, &sources, rows_of, tools, bloom)
     };
-    rows.groups.iter().map(group).collect()
+    rows.groups.iter().zip(&rows.places).map(group).collect()
 }
 
 /// Gives every row of every batch its code. False: too many values are different.
@@ -96,7 +110,8 @@ fn look_up(sources: &[Option<Source<'_>>], rows: &Rows<'_>, tools: &mut Tools) -
             own_codes.clear();
             own_codes.resize(source.offsets.len(), ABSENT);
             for (row, key) in keys.iter().enumerate() {
-                let slot = own_codes.get_mut(*key as usize).filter(|_| source.nulls.is_none_or(|n| n.is_valid(row)));
+                let slot =
+                    own_codes.get_mut(usize::from(*key)).filter(|_| source.nulls.is_none_or(|n| n.is_valid(row)));
                 let Some(slot) = slot else {
                     codes.push(ABSENT);
                     continue;
@@ -135,14 +150,9 @@ fn repeats(distinct: usize, values: usize) -> bool {
     distinct * 10 <= values * 6 || values <= 16
 }
 
-/// The chunk of one group of rows from the codes of all. `None`: within the group hardly any value repeats.
-fn from_codes(
-    column: &ColumnDescPtr,
-    all: &Rows<'_>,
-    rows: &[RowAt],
-    tools: &mut Tools,
-    bloom: Option<f64>,
-) -> Result<Option<Chunk>> {
+/// The chunk of one group of rows from the codes of all; `places`: the rows' numbers among all. `None`: within the group
+/// hardly any value repeats.
+fn from_codes(column: &ColumnDescPtr, places: &[u32], tools: &mut Tools, bloom: Option<f64>) -> Result<Option<Chunk>> {
     let Tools { zstd, texts, codes, own_codes, own, mine, present, body, data, .. } = tools;
     // Every group has a dictionary of its own: codes are counted anew.
     own_codes.clear();
@@ -150,8 +160,8 @@ fn from_codes(
     own.clear();
     mine.clear();
     present.clear();
-    for at in rows {
-        let code = all.starts.get(at.batch as usize).and_then(|start| codes.get(start + at.row as usize));
+    for place in places {
+        let code = codes.get(*place as usize);
         let Some((code, slot)) = code.and_then(|code| Some((*code, own_codes.get_mut(*code as usize)?))) else {
             present.push(0);
             continue;
@@ -200,7 +210,7 @@ fn from_codes(
         whole.join(&bounds);
         out.data(body, page.len(), page.len() - here, Encoding::RLE_DICTIONARY, page_bounds(&bounds))?;
     }
-    out.close(statistics(&whole, rows.len() - mine.len()), bloom, <[u8]>::cmp).map(Some)
+    out.close(statistics(&whole, places.len() - mine.len()), bloom, <[u8]>::cmp).map(Some)
 }
 
 /// The chunk of one group of rows whose values hardly repeat.
@@ -223,15 +233,14 @@ fn from_values(
         present.clear();
         let mut bounds = TextBounds::default();
         for few in left.get(..PAGE_ROWS.min(left.len())).unwrap_or_default().chunks(FEW) {
-            // The values lie far apart. Touching several before the first is copied lets the processor fetch them all at
-            // once.
+            // The values lie far apart. Both ends of many are touched before the first is copied, in a loop so short that
+            // the processor fetches them all at once.
             let mut values: [Option<&[u8]>; FEW] = [None; FEW];
-            let mut touched = 0;
             for (value, at) in values.iter_mut().zip(few) {
                 *value = sources.get(at.batch as usize).and_then(|source| source.as_ref()?.get(at.row));
-                touched ^= value.and_then(|text| text.last()).copied().unwrap_or(0);
             }
-            std::hint::black_box(touched);
+            let ends = |text: &&[u8]| text.first().zip(text.last()).map(|(first, last)| first ^ last);
+            std::hint::black_box(values.iter().flatten().filter_map(ends).fold(0, |all, end| all ^ end));
             for value in values.iter().take(few.len()) {
                 present.push(u8::from(value.is_some()));
                 let Some(text) = value else { continue };
