@@ -50,6 +50,9 @@ pub struct CellJob {
     pub slots: u8,
     /// The files for it, in order.
     pub files: Vec<Arc<PlannedFile>>,
+    /// Whether it was not in the store when the table was listed: then it is not looked for before it is written, and
+    /// if another writer made it meanwhile the store refuses ours.
+    pub is_new: bool,
 }
 
 /// One file's share in one cell.
@@ -94,7 +97,8 @@ pub async fn build_cell(ctx: &Context, table: &mut TableInWork, job: &CellJob) -
     let (mut attempts, mut doubtful) = (0, false);
     let (schema, joined) = (table.schema.clone(), table.joined.len());
     while attempts < ATTEMPTS {
-        match attempt(ctx, table, job, doubtful).await? {
+        let look = !job.is_new || attempts > 0;
+        match attempt(ctx, table, job, (doubtful, look)).await? {
             Outcome::Done(built) => return Ok(*built),
             Outcome::Again(Again::SchemaGrew) => {}
             Outcome::Again(Again::Doubt) => {
@@ -111,9 +115,15 @@ pub async fn build_cell(ctx: &Context, table: &mut TableInWork, job: &CellJob) -
         .hint("let one loader at a time write a table; nothing was lost, run again"))
 }
 
-async fn attempt(ctx: &Context, table: &mut TableInWork, job: &CellJob, doubtful: bool) -> Result<Outcome> {
+async fn attempt(
+    ctx: &Context,
+    table: &mut TableInWork,
+    job: &CellJob,
+    (doubtful, look): (bool, bool),
+) -> Result<Outcome> {
     let path = job.key.path();
-    let (base, condition) = match ctx.store.get(&path).await? {
+    let stored = if look { ctx.store.get(&path).await? } else { None };
+    let (base, condition) = match stored {
         Some(object) => match There::open(table, &job.key, object)? {
             There::Sound(base) => {
                 let condition = PutIf::Unchanged(base.version.clone());

@@ -126,7 +126,8 @@ async fn build_days(
             let bytes = files.iter().map(|file| file.weight()).sum::<u64>() + there.map_or(0, |c| c.0 * 2);
             let largest = files.iter().map(|file| ctx.settings.held(file)).max().unwrap_or(0);
             let _memory = ctx.reserve(bytes, largest).await;
-            let job = CellJob { key, slots: plan.slots, files };
+            let is_known = ctx.snapshot.cells.contains_key(&key) || table.damaged.contains_key(&key);
+            let job = CellJob { key, slots: plan.slots, files, is_new: there.is_none() && !is_known };
             let mut built = build_cell(ctx, table, &job).await?;
             built.ids = built.ids.filter(|_| are_asked_for);
             take(ctx, table, outcome, &job.key, built, false);
@@ -249,7 +250,7 @@ async fn adopt_cells(
             continue;
         }
         let _memory = ctx.reserve(size * 2, 0).await;
-        let job = CellJob { key: key.clone(), slots: 1, files: Vec::new() };
+        let job = CellJob { key: key.clone(), slots: 1, files: Vec::new(), is_new: false };
         let built = build_cell(ctx, table, &job).await?;
         take(ctx, table, outcome, key, built, false);
     }
@@ -260,7 +261,7 @@ async fn adopt_cells(
 async fn settle(ctx: &Context, table: &mut TableInWork, outcome: &mut TableOutcome) -> Result<()> {
     // A visit may find more, of higher keys only.
     while let Some(key) = table.unsettled.pop_first() {
-        let job = CellJob { key, slots: 1, files: Vec::new() };
+        let job = CellJob { key, slots: 1, files: Vec::new(), is_new: false };
         let built = build_cell(ctx, table, &job).await?;
         take(ctx, table, outcome, &job.key, built, false);
     }
@@ -280,7 +281,7 @@ async fn realign(ctx: &Context, table: &mut TableInWork, name: &str, outcome: &m
             break;
         }
         let _memory = ctx.reserve(cell.size * 2, 0).await;
-        let job = CellJob { key: cell.key, slots: cell.slots, files: Vec::new() };
+        let job = CellJob { key: cell.key, slots: cell.slots, files: Vec::new(), is_new: false };
         let built = build_cell(ctx, table, &job).await?;
         take(ctx, table, outcome, &job.key, built, true);
     }

@@ -43,6 +43,8 @@ impl<'a> Rows<'a> {
 
     /// Makes room for about so many records.
     pub(super) fn make_room(&mut self, records: usize) {
+        // Where a guess falls short by one record, every column is copied to twice its room.
+        let records = records.saturating_add(records / 16);
         if self.reads {
             self.columns.iter_mut().for_each(|column| column.reserve(records));
         }

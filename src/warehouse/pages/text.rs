@@ -297,3 +297,34 @@ fn bloom_filter(values: usize, fpp: f64) -> Sbbf {
     let blocks = ((bits / 8.0) as usize).div_ceil(BLOCK).max(1);
     Sbbf::new(&vec![0; blocks * BLOCK])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::StringArray;
+    use std::sync::Arc;
+
+    #[test]
+    fn values_of_one_length_are_found_without_offsets_and_others_with_them() {
+        let of = |values: Vec<Option<&str>>| -> ArrayRef { Arc::new(StringArray::from(values)) };
+        let even: Vec<Option<&str>> = vec![Some("abc"), Some("déf"), Some("ghi")];
+        for (values, each) in [
+            (vec![Some("abc"), Some("def"), Some("ghi")], Some(3)),
+            (even, None),
+            (vec![Some("abc"), None, Some("ghi")], None),
+            (vec![None, None], Some(0)),
+            (vec![Some(""), Some("")], Some(0)),
+            (vec![], None),
+        ] {
+            let array = of(values.clone());
+            let source = Source::of(&array).unwrap();
+            assert_eq!(source.each, each, "{values:?}");
+            let got: Vec<_> = (0..values.len() as u32).map(|row| source.get(row)).collect();
+            assert_eq!(got, values.iter().map(|value| value.map(str::as_bytes)).collect::<Vec<_>>());
+        }
+        // A slice does not begin where its bytes do.
+        let array = of(vec![Some("abc"), Some("def"), Some("ghi")]).slice(1, 2);
+        let source = Source::of(&array).unwrap();
+        assert_eq!((source.get(0), source.get(1)), (Some(b"def".as_slice()), Some(b"ghi".as_slice())));
+    }
+}
