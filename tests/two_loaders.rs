@@ -234,6 +234,40 @@ fn a_cell_gives_up_an_id_that_a_lower_one_shows_after_it_was_built() {
 }
 
 #[test]
+fn a_new_cell_is_written_unasked_and_one_that_somebody_made_meanwhile_is_added_to() {
+    on_one_thread(async {
+        let all = one_day().files();
+        let [other, rest @ ..] = all.as_slice() else { panic!("no files") };
+        let theirs = objects(dead_load(std::slice::from_ref(other)).await.as_ref(), "tables").await;
+        let [(path, _, content)]: [_; 1] = theirs.try_into().unwrap();
+        for meddled in [false, true] {
+            let store = Arc::new(InMemory::new());
+            let asked = Arc::new(AtomicUsize::new(0));
+            let (inner, counted) = (store.clone(), asked.clone());
+            let (path, content) = (path.clone(), content.clone());
+            let meddling = Hooked::new(store.clone(), move |op| {
+                let (inner, path, content, counted) = (inner.clone(), path.clone(), content.clone(), counted.clone());
+                async move {
+                    if op == Op::Get(path.clone()) {
+                        counted.fetch_add(1, Ordering::SeqCst);
+                    }
+                    if meddled && op == Op::Put(path.clone()) && inner.head(&Path::from(path.as_str())).await.is_err() {
+                        inner.put(&Path::from(path), content.into()).await.unwrap();
+                    }
+                    Fault::None
+                }
+                .boxed()
+            });
+            pass(&loader(source(rest).await, Arc::new(meddling), settings()), &full()).await;
+            assert_eq!(asked.load(Ordering::SeqCst) > 0, meddled, "how often the cell was looked for");
+            let expected = rows(calm(if meddled { all.as_slice() } else { rest }).await.as_ref()).await;
+            assert_same_rows(&expected, &rows(store.as_ref()).await, "a cell made meanwhile");
+            assert_verified(&store).await;
+        }
+    });
+}
+
+#[test]
 fn a_neighbour_replaced_while_it_is_read_is_read_again() {
     on_one_thread(async {
         let files = Shape { days: 2, types: "users.messages.email.Send", ..Shape::default() }.files();

@@ -51,12 +51,14 @@ impl CodedText {
         Ok(true)
     }
 
-    /// The same rows without codes. A null has any text: whether it is one is not known here.
-    pub(super) fn into_plain(self) -> Result<TextColumn, TooLong> {
+    /// The same rows without codes; `valid`: which of them have a value, empty where all have. A null takes no bytes: the
+    /// value whose code it has may be a large one.
+    pub(super) fn into_plain(self, valid: &Bits) -> Result<TextColumn, TooLong> {
         let mut plain = TextColumn::default();
         plain.reserve(self.keys.len());
-        for key in &self.keys {
-            plain.push(self.values.get(usize::from(*key)).unwrap_or_default())?;
+        for (row, key) in self.keys.iter().enumerate() {
+            let value = self.values.get(usize::from(*key)).filter(|_| valid.is_empty() || valid.get(row));
+            plain.push(value.unwrap_or_default())?;
         }
         Ok(plain)
     }

@@ -32,6 +32,12 @@ impl Bits {
         self.len == 0
     }
 
+    /// The bit with this number; false where none was pushed.
+    pub(super) fn get(&self, at: usize) -> bool {
+        let word = self.words.get(at / 64).map_or(self.current, |word| u64::from_le(*word));
+        at < self.len && word >> (at & 63) & 1 == 1
+    }
+
     pub(super) fn finish(mut self) -> BooleanBuffer {
         if self.len & 63 != 0 {
             self.words.push(self.current.to_le());

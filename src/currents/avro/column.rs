@@ -117,7 +117,7 @@ impl Column {
             Values::Coded(text) => {
                 let value = cursor.bytes()?;
                 if !text.push(value)? {
-                    let mut plain = std::mem::take(text).into_plain()?;
+                    let mut plain = std::mem::take(text).into_plain(&self.valid)?;
                     plain.push(value)?;
                     self.values = Values::Text(plain);
                 }
