@@ -14,6 +14,8 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 MIB = 2**20
+#: Ends the name of a peer that does less than the work: the columns as they came, no lineage.
+BARE = "-bare"
 
 
 @dataclass(frozen=True)

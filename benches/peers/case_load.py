@@ -6,12 +6,10 @@ import shutil
 from statistics import median
 
 import measure
-from bench import HERE, Size, bytes_of, checked, files_of, say, warm
+from bench import BARE, HERE, Size, bytes_of, checked, files_of, say, warm
 
 PEERS = ("duckdb", "chdb", "polars")
-#: A peer doing less: the columns as they came and no lineage.
-BARE = tuple(f"{peer}-bare" for peer in PEERS)
-TOOLS = ("eddyline", *PEERS, *BARE)
+TOOLS = ("eddyline", *PEERS, *(peer + BARE for peer in PEERS))
 
 #: Case to what is generated for it: (as it is, with --quick).
 SIZES = {
@@ -24,7 +22,7 @@ SIZES = {
 def command(bench, tool, source, out):
     if tool == "eddyline":
         return bench.load(source, out)
-    peer, _, bare = tool.partition("-")
+    peer, _, bare = tool.partition(BARE)
     return [bench.load_python, str(HERE / f"load_{peer}.py"), *(["--bare"] if bare else []), str(source), str(out)]
 
 

@@ -1,4 +1,5 @@
-"""The load with chDB (ClickHouse): `load_chdb.py [--bare] EXPORT OUT`, or `load_chdb.py --open` to stop before the work begins.
+"""The load with chDB (ClickHouse): `load_chdb.py [--bare] EXPORT OUT`, or
+`load_chdb.py --open` to stop before the work begins.
 
 Choices: one statement per table; the columns of all its writer schemas are stated, so that no file is
 opened to infer them and none of them is lost; `LIMIT 1 BY id`, which keeps a set of ids and streams the rows; no Bloom

@@ -1,4 +1,5 @@
-"""The load with Polars: `load_polars.py [--bare] EXPORT OUT`, or `load_polars.py --open` to stop before the work begins.
+"""The load with Polars: `load_polars.py [--bare] EXPORT OUT`, or
+`load_polars.py --open` to stop before the work begins.
 
 Choices: the files of a table are read by as many threads as there are cores (reading releases the
 interpreter); eager frames, because the lazy engine's `unique` and partitioned sink were measured to take twice

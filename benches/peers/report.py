@@ -6,10 +6,9 @@ import json
 import math
 from statistics import median
 
-MIB = 2**20
+from bench import BARE, MIB
+
 NAMES = {"eddyline": "Eddyline", "duckdb": "DuckDB", "chdb": "chDB", "polars": "Polars"}
-#: What a peer is called that writes the columns as they came, without lineage.
-BARE = "-bare"
 TITLES = {
     "1m": "One day of events",
     "10m": "Ten times as many, over more days",
