@@ -74,6 +74,8 @@ pub struct Gathered {
     pub(super) small: SmallFiles,
     pub(super) pile: Pile,
     misfits: BTreeMap<String, u64>,
+    /// Bytes of all files to read, until it is known about how many rows they have.
+    to_come: Option<u64>,
 }
 
 impl Gathered {
@@ -90,6 +92,7 @@ impl Gathered {
             small: SmallFiles::default(),
             pile: Pile::default(),
             misfits: BTreeMap::new(),
+            to_come: None,
         }
     }
 
@@ -108,6 +111,7 @@ impl Gathered {
         let held = |file: &PlannedFile| if doubtful { file.listed.size } else { ctx.settings.held(file) };
         let largest = files.iter().map(|file| held(file)).max().unwrap_or(0);
         let most = ctx.settings.effective_limits().file_bytes as u64;
+        self.to_come = Some(files.iter().map(|file| file.listed.size).sum());
         let mut fetched = futures::stream::iter(bundles(files, ctx.bucket.bundle()))
             .map(|bundle| async move {
                 let listed: Vec<Listed> = bundle.iter().map(|file| file.listed.clone()).collect();
@@ -272,9 +276,22 @@ impl Gathered {
                 self.reject(table, key, of.file, vec![rejected]);
             }
         }
+        self.expect(ctx);
         self.mix.offer(&rows, conformed.batch);
         self.make_room(ctx, table, key).await?;
         Ok(())
+    }
+
+    /// Makes room for the ids of all files, by the rows of the first. A little less than they may be: room that is not
+    /// needed is as dear as growing once more.
+    fn expect(&mut self, ctx: &Context) {
+        let Some(to_come) = self.to_come.take() else { return };
+        let of_first = |count: fn(&CellFile) -> u64| self.parts.iter().map(|part| count(&part.file)).sum::<u64>();
+        let (bytes, rows) = (of_first(|file| file.size), of_first(|file| file.read));
+        let all = u128::from(to_come) * u128::from(rows) / u128::from(bytes.max(1));
+        // No more than may wait before they are written.
+        let most = ctx.settings.chunk_bytes() / 256;
+        self.mix.expect(usize::try_from(all - all / 16).unwrap_or(most).min(most));
     }
 
     /// Notes rejected records of a file.

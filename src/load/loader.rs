@@ -1,6 +1,7 @@
 //! One pass, top to bottom: snapshot, list, plan, build, publish, commit.
 
 use super::bucket::Bucket;
+use super::builders::build;
 use super::context::{Context, Settings};
 use super::ledger::Ledger;
 use super::look::Look;
@@ -9,7 +10,6 @@ use super::reach::Through;
 use super::report::LoadReport;
 use super::restate::restate;
 use super::route::route;
-use super::table_build::{TableOutcome, build_table};
 use super::tally::{behind, note_files, note_outcome, note_plan};
 use super::watch::{Progress, Stop};
 use crate::currents::{QueueHour, SchemaCache, event_type_prefix};
@@ -21,8 +21,7 @@ use crate::warehouse::refusal::disk_error;
 use crate::warehouse::{
     Fate, FileState, LoadSummary, LogEntry, Refusal, Requests, Snapshot, Store, cell::TABLES, checkpoint, dataset,
 };
-use chrono::{DateTime, NaiveDate, Utc};
-use futures::StreamExt;
+use chrono::{DateTime, Utc};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -227,7 +226,7 @@ impl Loader {
         let mut ledger = Ledger::expecting(&plan);
         ledger.nowhere(nowhere);
         so_far.touched.extend(plan.days.keys().map(|(table, _)| table.clone()));
-        let outcomes = self.build(&ctx, &plan, &so_far.touched).await;
+        let outcomes = build(&ctx, &plan, &so_far.touched).await;
         let mut error = None;
         let mut cells = Vec::new();
         for (table, outcome) in outcomes {
@@ -272,43 +271,6 @@ impl Loader {
             watermarks,
             restates: false,
         }))
-    }
-
-    /// Builds every table, a few at once, the largest first.
-    async fn build(&self, ctx: &Arc<Context>, plan: &Plan, touched: &BTreeSet<String>) -> Vec<(String, TableOutcome)> {
-        let mut tables: BTreeMap<String, BTreeMap<NaiveDate, super::plan::DayPlan>> = BTreeMap::new();
-        for ((table, day), work) in &plan.days {
-            tables.entry(table.clone()).or_default().insert(*day, work.clone());
-        }
-        for table in touched {
-            tables.entry(table.clone()).or_default();
-        }
-        // Tables without new files may have cells that still lack columns.
-        for table in ctx.snapshot.behind_by_table(&ctx.definitions).into_keys() {
-            tables.entry(table.to_string()).or_default();
-        }
-        let size = |days: &BTreeMap<NaiveDate, super::plan::DayPlan>| -> u64 {
-            days.values().flat_map(|d| &d.files).map(|f| f.listed.size).sum()
-        };
-        let mut tables: Vec<_> = tables.into_iter().collect();
-        tables.sort_by_key(|(name, days)| (std::cmp::Reverse(size(days)), name.clone()));
-        let work = tables.into_iter().map(|(table, days)| {
-            let ctx = ctx.clone();
-            let event_type = plan.event_types.get(&table).cloned();
-            let name = table.clone();
-            let task = tokio::spawn(async move { build_table(&ctx, &name, event_type.as_ref(), days).await });
-            async move {
-                let outcome = task.await.unwrap_or_else(|e| TableOutcome {
-                    error: Some(Error::failed(format!("building {table} ended unexpectedly")).because(e)),
-                    ..TableOutcome::default()
-                });
-                (table, outcome)
-            }
-        });
-        let mut outcomes: Vec<_> =
-            futures::stream::iter(work).buffer_unordered(self.settings.workers.max(1)).collect().await;
-        outcomes.sort_by(|a, b| a.0.cmp(&b.0));
-        outcomes
     }
 
     /// Appends the entry and gives its number. `None`: another writer touched the same tables, so everything must be

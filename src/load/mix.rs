@@ -38,6 +38,12 @@ impl Mix {
         self.ids.extend(ids);
     }
 
+    /// Makes room for about so many rows: a set that grows is copied each time.
+    pub fn expect(&mut self, rows: usize) {
+        self.ids.reserve(rows);
+        self.waiting_ids.reserve(rows);
+    }
+
     /// Offers rows; `runs` say which file numbers they are of, and how many rows of each follow each other. Rows whose
     /// id the cell has are duplicates; the first of several wins.
     pub fn offer(&mut self, runs: &[(usize, usize)], batch: RecordBatch) {

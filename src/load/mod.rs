@@ -1,6 +1,7 @@
 //! The way in: from a listing of the bucket to committed cells. Knows nothing of SQL.
 
 mod bucket;
+mod builders;
 mod cell_build;
 mod context;
 mod damaged;
@@ -24,6 +25,7 @@ mod settle;
 mod small;
 mod table_build;
 mod tally;
+mod turns;
 mod unread;
 mod watch;
 

@@ -1,5 +1,6 @@
 //! One column chunk under construction: pages compressed and put one behind the other, with their places and bounds.
 
+use super::compress::{Look, Zstd};
 use super::hybrid;
 use bytes::Bytes;
 use parquet::basic::{BoundaryOrder, CompressionCodec, Encoding};
@@ -12,7 +13,6 @@ use parquet::file::statistics::Statistics;
 use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 use parquet::schema::types::ColumnDescPtr;
 use std::cmp::Ordering;
-use zstd::bulk::Compressor;
 
 /// A finished chunk.
 pub(super) struct Chunk {
@@ -26,7 +26,8 @@ pub(super) type PageBounds = Option<(Vec<u8>, Vec<u8>)>;
 /// See the module.
 pub(super) struct ChunkBuilder<'a> {
     column: ColumnDescPtr,
-    zstd: &'a mut Compressor<'static>,
+    zstd: &'a mut Zstd,
+    look: Look,
     sink: TrackedWrite<Vec<u8>>,
     places: OffsetIndexBuilder,
     index: ColumnIndexBuilder,
@@ -39,11 +40,12 @@ pub(super) struct ChunkBuilder<'a> {
 }
 
 impl<'a> ChunkBuilder<'a> {
-    pub(super) fn new(column: ColumnDescPtr, zstd: &'a mut Compressor<'static>) -> ChunkBuilder<'a> {
+    pub(super) fn new(column: ColumnDescPtr, zstd: &'a mut Zstd) -> ChunkBuilder<'a> {
         let index = ColumnIndexBuilder::new(column.physical_type());
         ChunkBuilder {
             column,
             zstd,
+            look: Look::Far,
             sink: TrackedWrite::new(Vec::new()),
             places: OffsetIndexBuilder::new(),
             index,
@@ -54,6 +56,11 @@ impl<'a> ChunkBuilder<'a> {
             rows: 0,
             bytes: (0, 0),
         }
+    }
+
+    /// Where what repeats lies in the pages to come.
+    pub(super) fn look(&mut self, look: Look) {
+        self.look = look;
     }
 
     /// Writes the dictionary: `count` values, plain encoded.
@@ -106,7 +113,7 @@ impl<'a> ChunkBuilder<'a> {
     }
 
     fn write(&mut self, body: &[u8], page_of: impl FnOnce(Bytes) -> Page) -> Result<(i64, usize)> {
-        let compressed = self.zstd.compress(body).map_err(|e| ParquetError::External(Box::new(e)))?;
+        let compressed = self.zstd.compress(body, self.look).map_err(|e| ParquetError::External(Box::new(e)))?;
         let page = CompressedPage::new(page_of(compressed.into()), body.len());
         let spec = SerializedPageWriter::new(&mut self.sink).write_page(page)?;
         self.bytes.0 += spec.uncompressed_size as u64;
@@ -148,7 +155,10 @@ impl<'a> ChunkBuilder<'a> {
             column_index,
             offset_index: Some(self.places.build()),
         };
-        Ok(Chunk { bytes: self.sink.into_inner()?.into(), close })
+        // The chunks of all columns wait until the last is done.
+        let mut bytes = self.sink.into_inner()?;
+        bytes.shrink_to_fit();
+        Ok(Chunk { bytes: bytes.into(), close })
     }
 }
 

@@ -29,14 +29,39 @@ pub(super) fn encode(values: &[i64], out: &mut Vec<u8>) {
         let widths_at = out.len();
         out.extend_from_slice(&[0; MINIBLOCKS]);
         for (number, miniblock) in differences.chunks(MINIBLOCK).enumerate() {
-            let all = miniblock.iter().fold(0, |all, d| all | d.wrapping_sub(least) as u64);
-            let width = u64::BITS - all.leading_zeros();
+            let width = width(miniblock, least);
             if let Some(slot) = out.get_mut(widths_at + number) {
                 *slot = width as u8;
             }
             pack(miniblock, least, width, out);
         }
     }
+}
+
+/// The bits `values` take, but for a few of the header.
+pub(super) fn cost(values: &[i64]) -> u64 {
+    let mut bits = 0;
+    let mut differences = [0i64; BLOCK];
+    let pairs = values.iter().zip(values.iter().skip(1));
+    let mut left = pairs.map(|(before, value)| value.wrapping_sub(*before)).peekable();
+    while left.peek().is_some() {
+        let block = differences.iter_mut().zip(left.by_ref()).map(|(to, difference)| *to = difference).count();
+        let block = differences.get(..block).unwrap_or_default();
+        let least = block.iter().copied().min().unwrap_or(0);
+        // The least difference, and a width for each miniblock.
+        let least_bytes = (u64::BITS - (zigzag(least) | 1).leading_zeros()).div_ceil(7);
+        bits += 8 * (u64::from(least_bytes) + MINIBLOCKS as u64);
+        for miniblock in block.chunks(MINIBLOCK) {
+            bits += u64::from(width(miniblock, least)) * MINIBLOCK as u64;
+        }
+    }
+    bits
+}
+
+/// Bits that hold what each difference is more than the least.
+fn width(miniblock: &[i64], least: i64) -> u32 {
+    let all = miniblock.iter().fold(0, |all, d| all | d.wrapping_sub(least) as u64);
+    u64::BITS - all.leading_zeros()
 }
 
 fn pack(differences: &[i64], least: i64, width: u32, out: &mut Vec<u8>) {
@@ -74,5 +99,17 @@ mod tests {
         let mut none = Vec::new();
         encode(&[], &mut none);
         assert_eq!(none, [0x80, 1, 4, 0, 0]);
+    }
+
+    #[test]
+    fn the_cost_is_that_of_what_is_written() {
+        let wild = |n: i64| n.wrapping_mul(0x5851_f42d_4c95_7f2d) >> (n % 60);
+        for values in [vec![], vec![7], vec![36; 1_000], (0..129).collect(), (0..4_097).map(wild).collect::<Vec<_>>()] {
+            let mut out = Vec::new();
+            encode(&values, &mut out);
+            let (cost, bits) = (cost(&values), out.len() as u64 * 8);
+            // The header: the sizes of blocks, the count, the first value.
+            assert!(cost <= bits && bits <= cost + 8 * 16, "{} values: {cost} of {bits}", values.len());
+        }
     }
 }

@@ -6,10 +6,12 @@
 
 mod bounds;
 mod chunk;
+mod compress;
 mod delta;
 mod dictionary;
 mod hybrid;
 mod number;
+mod ranks;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -18,18 +20,16 @@ use arrow::array::{Array, ArrayRef, AsArray, new_null_array};
 use arrow::compute::interleave;
 use arrow::datatypes::{DataType, Date32Type, Float64Type, Int64Type, SchemaRef, TimestampMicrosecondType};
 use chunk::Chunk;
+use compress::Zstd;
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::writer::SerializedFileWriter;
 use std::cell::RefCell;
-use zstd::bulk::Compressor;
 
 /// Rows of a page.
 const PAGE_ROWS: usize = 16_384;
 /// After how many values a dictionary is looked at again: is it worth keeping?
 const SAMPLE: usize = 4_096;
-/// Measured: higher levels take longer and the files grow.
-const ZSTD_LEVEL: i32 = 1;
 
 /// One row: its batch's number and its number there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,9 +42,10 @@ pub struct RowAt {
 
 /// What is used again from column to column: fresh memory costs the kernel more than filling it costs us.
 struct Tools {
-    zstd: Compressor<'static>,
+    zstd: Zstd,
     texts: dictionary::Texts,
     numbers: dictionary::Numbers,
+    ranks: ranks::Ranks,
     codes: Vec<u32>,
     /// A group's own codes by those of all, and the other way.
     own_codes: Vec<u32>,
@@ -65,9 +66,10 @@ thread_local! {
 impl Tools {
     fn new() -> Result<Tools> {
         Ok(Tools {
-            zstd: Compressor::new(ZSTD_LEVEL).map_err(|e| ParquetError::External(Box::new(e)))?,
+            zstd: Zstd::new().map_err(|e| ParquetError::External(Box::new(e)))?,
             texts: dictionary::Texts::new(),
             numbers: dictionary::Numbers::new(),
+            ranks: ranks::Ranks::default(),
             codes: Vec::new(),
             own_codes: Vec::new(),
             own: Vec::new(),
@@ -84,6 +86,16 @@ impl Tools {
 enum Column {
     Ours(Chunk),
     Stock(ArrowColumnChunk),
+}
+
+impl Column {
+    fn bytes_written(&self) -> u64 {
+        match self {
+            Column::Ours(chunk) => &chunk.close,
+            Column::Stock(chunk) => chunk.close(),
+        }
+        .bytes_written
+    }
 }
 
 /// One batch's columns in the order of the schema; `None` where it has no such column. Text may be dictionary encoded.
@@ -128,6 +140,9 @@ pub fn write_row_groups(
         }
         Ok(())
     })?;
+    // Room for all of it at once, with filters and footer: a file that grows is copied, and for a moment is there twice.
+    let bytes = of_groups.iter().flatten().map(Column::bytes_written).sum::<u64>();
+    file.inner_mut().reserve(usize::try_from(bytes + bytes / 8).unwrap_or(0));
     for columns in of_groups {
         let mut group = file.next_row_group()?;
         for column in columns {

@@ -2,6 +2,9 @@
 
 use super::bounds::NumberBounds;
 use super::chunk::{Chunk, ChunkBuilder, PageBounds, absent, levels};
+use super::compress::Look;
+use super::dictionary::Numbers;
+use super::ranks::Ranks;
 use super::{PAGE_ROWS, RowAt, SAMPLE, Tools, delta, hybrid};
 use arrow::array::{Array, ArrowPrimitiveType, BooleanArray, PrimitiveArray};
 use parquet::basic::{Encoding, Type};
@@ -14,6 +17,8 @@ use std::cmp::Ordering;
 pub(super) trait Number: Copy + PartialOrd {
     /// The encoding where a dictionary does not pay.
     const ENCODING: Encoding;
+    /// Whether it is a whole number of 64 bits: such may have ranks.
+    const IS_WHOLE: bool;
     /// Its bits, which tell it from every other number.
     fn bits(self) -> u64;
     fn of_bits(bits: u64) -> Self;
@@ -34,6 +39,7 @@ pub(super) trait Number: Copy + PartialOrd {
 
 impl Number for i64 {
     const ENCODING: Encoding = Encoding::DELTA_BINARY_PACKED;
+    const IS_WHOLE: bool = true;
     fn bits(self) -> u64 {
         self as u64
     }
@@ -54,6 +60,7 @@ impl Number for i64 {
 
 impl Number for i32 {
     const ENCODING: Encoding = Encoding::PLAIN;
+    const IS_WHOLE: bool = false;
     fn bits(self) -> u64 {
         u64::from(self as u32)
     }
@@ -74,6 +81,7 @@ impl Number for i32 {
 
 impl Number for f64 {
     const ENCODING: Encoding = Encoding::PLAIN;
+    const IS_WHOLE: bool = false;
     fn bits(self) -> u64 {
         self.to_bits()
     }
@@ -110,11 +118,9 @@ where
     T: ArrowPrimitiveType,
     T::Native: Number,
 {
-    let Tools { zstd, numbers, codes, present, body, values, lengths, .. } = tools;
+    let Tools { zstd, numbers, ranks, codes, present, body, values, lengths, .. } = tools;
     let nullable = column.max_def_level() > 0;
     let mut out = ChunkBuilder::new(column.clone(), zstd);
-    numbers.clear();
-    codes.clear();
     present.clear();
     values.clear();
     // The values lie far apart: a loop that does nothing else fetches many at once.
@@ -125,24 +131,21 @@ where
         values.extend(value.map(Number::bits));
     }
     let there = values.len();
-    let mut pays = true;
-    for some in values.chunks(SAMPLE) {
-        codes.extend(some.iter().map(|bits| numbers.code(*bits)));
-        pays = numbers.values().len() * 2 <= codes.len();
-        if !pays {
-            break;
-        }
-    }
-
+    body.clear();
+    codes.clear();
+    let distinct = if T::Native::IS_WHOLE && ranks.of(values) {
+        out.look(Look::Numbers);
+        by_rank(ranks, values, codes, lengths, body)
+    } else {
+        by_look_up::<T::Native>(numbers, values, codes, body)
+    };
     let mut whole = NumberBounds::default();
     let mut width = 0;
-    if pays && there > 0 {
-        let all = numbers.values();
-        body.clear();
-        all.iter().for_each(|bits| T::Native::of_bits(*bits).plain(body));
-        out.dictionary(body, all.len())?;
-        width = hybrid::bit_width(all.len() as u32 - 1);
+    if let Some(distinct) = distinct {
+        out.dictionary(body, distinct)?;
+        width = hybrid::bit_width(distinct.saturating_sub(1) as u32);
     }
+    out.look(Look::Far);
     let (mut codes, mut values) = (codes.as_slice(), values.as_slice());
     for page in present.chunks(PAGE_ROWS) {
         let here: usize = page.iter().map(|p| usize::from(*p)).sum();
@@ -153,7 +156,7 @@ where
             levels((here < page.len()).then_some(page), page.len(), body);
         }
         let mut encoding = T::Native::ENCODING;
-        if pays && there > 0 {
+        if distinct.is_some() {
             let (of_page, rest) = codes.split_at_checked(here).unwrap_or((codes, &[]));
             codes = rest;
             encoding = Encoding::RLE_DICTIONARY;
@@ -174,6 +177,50 @@ where
     }
     let bounds = whole.found.map(|(least, most)| T::Native::bounds(least, most));
     out.close(T::Native::statistics(bounds, (rows.len() - there) as u64), None, T::Native::compare)
+}
+
+/// Codes and dictionary of numbers that have ranks, where that is shorter than their differences. Gives how many
+/// there are.
+///
+/// A dictionary in order is itself made of small differences, which zstd finds.
+fn by_rank(
+    ranks: &Ranks,
+    values: &[u64],
+    codes: &mut Vec<u32>,
+    some: &mut Vec<i64>,
+    dictionary: &mut Vec<u8>,
+) -> Option<usize> {
+    // The first page stands for all: the order is the same everywhere.
+    some.clear();
+    some.extend(values.iter().take(PAGE_ROWS).map(|bits| *bits as i64));
+    let differences = delta::cost(some) * values.len() as u64 / some.len().max(1) as u64;
+    // Few numbers have long runs, too, which the codes take out.
+    let are_few = ranks.distinct() * 32 <= values.len();
+    if !are_few && ranks.cost(values.len()) > differences {
+        return None;
+    }
+    codes.extend(values.iter().map(|bits| ranks.rank(*bits)));
+    ranks.values().for_each(|bits| (bits as i64).plain(dictionary));
+    Some(ranks.distinct())
+}
+
+/// Codes and dictionary of numbers that repeat, as they come. Gives how many there are.
+fn by_look_up<N: Number>(
+    numbers: &mut Numbers,
+    values: &[u64],
+    codes: &mut Vec<u32>,
+    dictionary: &mut Vec<u8>,
+) -> Option<usize> {
+    numbers.clear();
+    for some in values.chunks(SAMPLE) {
+        codes.extend(some.iter().map(|bits| numbers.code(*bits)));
+        if numbers.values().len() * 2 > codes.len() {
+            return None;
+        }
+    }
+    let distinct = numbers.values().len();
+    numbers.values().iter().for_each(|bits| N::of_bits(*bits).plain(dictionary));
+    (distinct > 0).then_some(distinct)
 }
 
 fn page_bounds<N: Number>(found: Option<(N, N)>) -> PageBounds {

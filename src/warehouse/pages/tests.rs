@@ -318,3 +318,32 @@ fn the_times_of_a_row_group_are_known_or_it_says_that_they_are_not() {
     writer.write(&rows).unwrap();
     assert_eq!(times(&writer.into_inner().unwrap().into()), None);
 }
+
+#[test]
+fn moments_have_a_dictionary_in_order_where_it_is_shorter_than_their_differences() {
+    let rows = batch(&mut Pcg64::seed_from_u64(18), 40_000);
+    let plain: Aligned = rows.columns().iter().cloned().map(Some).collect();
+    let order: Vec<RowAt> = (0..40_000).map(|row| RowAt { batch: 0, row }).collect();
+    let with = |times: Vec<i64>| {
+        let mut aligned = plain.clone();
+        aligned[6] = Some(Arc::new(TimestampMicrosecondArray::from(times.clone()).with_timezone("UTC")));
+        let stored = write(&[aligned], &order);
+        assert_eq!(read(&stored).column(6).as_primitive::<TimestampMicrosecondType>().values(), times.as_slice());
+        let facts = facts(&stored);
+        let column = facts.row_group(0).column(6);
+        (column.encodings().any(|e| e == parquet::basic::Encoding::RLE_DICTIONARY), column.compressed_size())
+    };
+    let second = |n: i64| 1_767_607_200_000_000 + n * 1_000_000;
+    let mut dice = Pcg64::seed_from_u64(19);
+    let mut some = |of: i64, step: i64| (0..40_000).map(|_| second(0) + dice.random_range(0..of) * step).collect();
+    let (coded, seconds) = with(some(86_400, 1_000_000));
+    // Differences take 37 bits; 32,000 moments of 86,400 take 15 for each row and 3 bytes each.
+    assert!(coded && seconds < 40_000 * 36 / 8, "{seconds} bytes");
+    // Milliseconds lie closer together and need to repeat more.
+    assert!(with(some(20_000, 1_000)).0 && !with(some(86_400, 1_000)).0);
+    // One after the other, or too far apart.
+    assert!(!with((0..40_000).map(second).collect()).0);
+    assert!(!with((0..40_000).map(|n| second(n * 7_919 % 40_000 * 100)).collect()).0);
+    // A few values that repeat are few however they lie.
+    assert!(with((0..40_000).map(|n| second(n / 1_000 * 10_000_000)).collect()).0);
+}
