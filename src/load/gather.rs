@@ -276,7 +276,7 @@ impl Gathered {
                 self.reject(table, key, of.file, vec![rejected]);
             }
         }
-        self.expect(ctx);
+        self.make_room_for_ids(ctx);
         self.mix.offer(&rows, conformed.batch);
         self.make_room(ctx, table, key).await?;
         Ok(())
@@ -284,14 +284,14 @@ impl Gathered {
 
     /// Makes room for the ids of all files, by the rows of the first. A little less than they may be: room that is not
     /// needed is as dear as growing once more.
-    fn expect(&mut self, ctx: &Context) {
+    fn make_room_for_ids(&mut self, ctx: &Context) {
         let Some(to_come) = self.to_come.take() else { return };
         let of_first = |count: fn(&CellFile) -> u64| self.parts.iter().map(|part| count(&part.file)).sum::<u64>();
         let (bytes, rows) = (of_first(|file| file.size), of_first(|file| file.read));
         let all = u128::from(to_come) * u128::from(rows) / u128::from(bytes.max(1));
         // No more than may wait before they are written.
         let most = ctx.settings.chunk_bytes() / 256;
-        self.mix.expect(usize::try_from(all - all / 16).unwrap_or(most).min(most));
+        self.mix.reserve(usize::try_from(all - all / 16).unwrap_or(most).min(most));
     }
 
     /// Notes rejected records of a file.

@@ -39,7 +39,7 @@ impl Mix {
     }
 
     /// Makes room for about so many rows: a set that grows is copied each time.
-    pub fn expect(&mut self, rows: usize) {
+    pub fn reserve(&mut self, rows: usize) {
         self.ids.reserve(rows);
         self.waiting_ids.reserve(rows);
     }
