@@ -22,7 +22,7 @@ SIZES = {
 def command(bench, tool, source, out):
     if tool == "eddyline":
         return bench.load(source, out)
-    peer, _, bare = tool.partition(BARE)
+    peer, bare, _ = tool.partition(BARE)
     return [bench.load_python, str(HERE / f"load_{peer}.py"), *(["--bare"] if bare else []), str(source), str(out)]
 
 
