@@ -11,11 +11,13 @@ use super::turns::Turns;
 use crate::currents::EventType;
 use crate::error::Error;
 use chrono::NaiveDate;
-use futures::FutureExt;
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use std::collections::{BTreeMap, BTreeSet};
-use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 
 /// What is to be done for one table.
 struct Work {
@@ -27,43 +29,64 @@ struct Work {
 /// Builds every table, and gives the outcomes by name.
 pub async fn build(ctx: &Arc<Context>, plan: &Plan, touched: &BTreeSet<String>) -> Vec<(String, TableOutcome)> {
     let workers = ctx.settings.workers.max(1);
-    let work = work(ctx, plan, touched);
-    let threads = workers.min(work.len());
-    let turns = Arc::new(Mutex::new(Turns::new(work, workers)));
-    let builder = |_| {
-        let (ctx, turns, runtime) = (ctx.clone(), turns.clone(), Handle::current());
-        tokio::task::spawn_blocking(move || {
-            let turns = || turns.lock().unwrap_or_else(PoisonError::into_inner);
-            let mut outcomes = Vec::new();
-            loop {
-                // The turns must not stay locked while the table is built.
-                let next = turns().next();
-                let Some((work, cell)) = next else { return outcomes };
-                outcomes.push(runtime.block_on(outcome(&ctx, work)));
-                turns().done(cell);
-            }
-        })
-    };
-    let builders: Vec<_> = (0..threads).map(builder).collect();
-    let mut outcomes: Vec<(String, TableOutcome)> = Vec::new();
-    for builder in builders {
-        // It does not panic, and nobody cancels it.
-        outcomes.extend(builder.await.unwrap_or_default());
+    let mut turns = Turns::new(work(ctx, plan, touched), workers);
+    let (mut idle, mut at_work) = (Vec::new(), FuturesUnordered::new());
+    let mut outcomes = Vec::new();
+    loop {
+        while at_work.len() < workers
+            && let Some((work, cell)) = turns.next()
+        {
+            // Always the same threads: each keeps buffers, and the allocator keeps memory for each.
+            let builder: Builder = idle.pop().unwrap_or_else(|| Builder::start(ctx.clone()));
+            at_work.push(async move { (builder.build(work).await, cell) });
+        }
+        let Some(((outcome, builder), cell)) = at_work.next().await else { break };
+        turns.done(cell);
+        outcomes.push(outcome);
+        idle.extend(builder);
     }
     outcomes.sort_by(|a, b| a.0.cmp(&b.0));
     outcomes
 }
 
-/// Builds one table. Should that panic, only this table's work ends.
-async fn outcome(ctx: &Context, work: Work) -> (String, TableOutcome) {
-    let Work { table, event_type, days } = work;
-    let built = AssertUnwindSafe(build_table(ctx, &table, event_type.as_ref(), days)).catch_unwind().await;
-    let outcome = built.unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+/// A thread that builds tables, until it is given up.
+struct Builder {
+    jobs: mpsc::UnboundedSender<(Work, oneshot::Sender<TableOutcome>)>,
+    thread: JoinHandle<()>,
+}
+
+impl Builder {
+    fn start(ctx: Arc<Context>) -> Builder {
+        let (jobs, mut coming) = mpsc::unbounded_channel::<(Work, oneshot::Sender<TableOutcome>)>();
+        let runtime = Handle::current();
+        let thread = tokio::task::spawn_blocking(move || {
+            while let Some((Work { table, event_type, days }, done)) = coming.blocking_recv() {
+                let outcome = runtime.block_on(build_table(&ctx, &table, event_type.as_ref(), days));
+                // Nobody waits for it any more: the pass was given up.
+                let Ok(()) = done.send(outcome) else { return };
+            }
+        });
+        Builder { jobs, thread }
+    }
+
+    /// Builds one table. Should that panic, only this table's work ends, and the thread.
+    async fn build(self, work: Work) -> ((String, TableOutcome), Option<Builder>) {
+        let table = work.table.clone();
+        let (done, outcome) = oneshot::channel();
+        // Where the thread has ended, the answer will say so.
+        let _ = self.jobs.send((work, done));
+        if let Ok(outcome) = outcome.await {
+            return ((table, outcome), Some(self));
+        }
+        let Builder { jobs, thread } = self;
+        drop(jobs);
         let error = Error::failed(format!("building {table} ended unexpectedly"));
-        TableOutcome { error: Some(error.because(text.unwrap_or("it panicked"))), ..TableOutcome::default() }
-    });
-    (table, outcome)
+        let error = match thread.await {
+            Ok(()) => error,
+            Err(panic) => error.because(panic),
+        };
+        ((table, TableOutcome { error: Some(error), ..TableOutcome::default() }), None)
+    }
 }
 
 /// The tables, each with the bytes of its files and of those of its largest cell.

@@ -143,7 +143,8 @@ impl CellReader {
 }
 
 fn has_page_index(footer: &ParquetMetaData) -> bool {
-    footer.column_index().is_some() && footer.offset_index().is_some()
+    // Where no chunk has several pages there is nothing but the places of the pages.
+    footer.offset_index().is_some()
 }
 
 impl AsyncFileReader for CellReader {

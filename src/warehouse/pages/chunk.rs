@@ -35,6 +35,7 @@ pub(super) struct ChunkBuilder<'a> {
     encodings: Vec<Encoding>,
     dictionary_at: Option<i64>,
     data_at: Option<i64>,
+    pages: usize,
     rows: u64,
     bytes: (u64, u64),
 }
@@ -53,21 +54,22 @@ impl<'a> ChunkBuilder<'a> {
             encodings: vec![Encoding::RLE],
             dictionary_at: None,
             data_at: None,
+            pages: 0,
             rows: 0,
             bytes: (0, 0),
         }
     }
 
-    /// Where what repeats lies in the pages to come.
+    /// Where what repeats lies in the data pages to come.
     pub(super) fn look(&mut self, look: Look) {
         self.look = look;
     }
 
-    /// Writes the dictionary: `count` values, plain encoded.
-    pub(super) fn dictionary(&mut self, page: &[u8], count: usize) -> Result<()> {
+    /// Writes the dictionary: `count` values, plain encoded. `look`: where what repeats lies among them.
+    pub(super) fn dictionary(&mut self, page: &[u8], count: usize, look: Look) -> Result<()> {
         let (num_values, encoding) = (count as u32, Encoding::PLAIN);
         let page_of = |buf| Page::DictionaryPage { buf, num_values, encoding, is_sorted: false };
-        let (at, _) = self.write(page, page_of)?;
+        let (at, _) = self.write(page, look, page_of)?;
         self.dictionary_at = Some(at);
         self.encoded(encoding);
         Ok(())
@@ -90,7 +92,7 @@ impl<'a> ChunkBuilder<'a> {
             rep_level_encoding: Encoding::RLE,
             statistics: None,
         };
-        let (at, length) = self.write(body, page_of)?;
+        let (at, length) = self.write(body, self.look, page_of)?;
         self.data_at.get_or_insert(at);
         self.encoded(encoding);
         self.places.append_row_count(rows as i64);
@@ -108,12 +110,13 @@ impl<'a> ChunkBuilder<'a> {
                 self.index.append(true, Vec::new(), Vec::new(), nulls as i64);
             }
         }
+        self.pages += 1;
         self.rows += rows as u64;
         Ok(())
     }
 
-    fn write(&mut self, body: &[u8], page_of: impl FnOnce(Bytes) -> Page) -> Result<(i64, usize)> {
-        let compressed = self.zstd.compress(body, self.look).map_err(|e| ParquetError::External(Box::new(e)))?;
+    fn write(&mut self, body: &[u8], look: Look, page_of: impl FnOnce(Bytes) -> Page) -> Result<(i64, usize)> {
+        let compressed = self.zstd.compress(body, look).map_err(|e| ParquetError::External(Box::new(e)))?;
         let page = CompressedPage::new(page_of(compressed.into()), body.len());
         let spec = SerializedPageWriter::new(&mut self.sink).write_page(page)?;
         self.bytes.0 += spec.uncompressed_size as u64;
@@ -146,7 +149,8 @@ impl<'a> ChunkBuilder<'a> {
             .set_dictionary_page_offset(self.dictionary_at)
             .set_statistics(statistics)
             .build()?;
-        let column_index = if self.index.valid() { Some(self.index.build()?) } else { None };
+        // Of a single page the chunk's statistics say the same.
+        let column_index = if self.pages > 1 && self.index.valid() { Some(self.index.build()?) } else { None };
         let close = ColumnCloseResult {
             bytes_written: self.bytes.1,
             rows_written: rows,

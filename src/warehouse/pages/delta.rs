@@ -15,17 +15,10 @@ pub(super) fn encode(values: &[i64], out: &mut Vec<u8>) {
         return varint(0, out);
     };
     varint(zigzag(*first), out);
-    let mut before = *first;
-    let mut differences = [0i64; BLOCK];
+    let (mut before, mut differences) = (*first, [0i64; BLOCK]);
     for block in rest.chunks(BLOCK) {
-        let mut least = i64::MAX;
-        for (to, value) in differences.iter_mut().zip(block) {
-            *to = value.wrapping_sub(before);
-            least = least.min(*to);
-            before = *value;
-        }
+        let (differences, least) = less_the_one_before(block, &mut before, &mut differences);
         varint(zigzag(least), out);
-        let differences = differences.get(..block.len()).unwrap_or_default();
         let widths_at = out.len();
         out.extend_from_slice(&[0; MINIBLOCKS]);
         for (number, miniblock) in differences.chunks(MINIBLOCK).enumerate() {
@@ -40,22 +33,31 @@ pub(super) fn encode(values: &[i64], out: &mut Vec<u8>) {
 
 /// The bits `values` take, but for a few of the header.
 pub(super) fn cost(values: &[i64]) -> u64 {
+    let Some((first, rest)) = values.split_first() else { return 0 };
+    let (mut before, mut differences) = (*first, [0i64; BLOCK]);
     let mut bits = 0;
-    let mut differences = [0i64; BLOCK];
-    let pairs = values.iter().zip(values.iter().skip(1));
-    let mut left = pairs.map(|(before, value)| value.wrapping_sub(*before)).peekable();
-    while left.peek().is_some() {
-        let block = differences.iter_mut().zip(left.by_ref()).map(|(to, difference)| *to = difference).count();
-        let block = differences.get(..block).unwrap_or_default();
-        let least = block.iter().copied().min().unwrap_or(0);
+    for block in rest.chunks(BLOCK) {
+        let (differences, least) = less_the_one_before(block, &mut before, &mut differences);
         // The least difference, and a width for each miniblock.
         let least_bytes = (u64::BITS - (zigzag(least) | 1).leading_zeros()).div_ceil(7);
         bits += 8 * (u64::from(least_bytes) + MINIBLOCKS as u64);
-        for miniblock in block.chunks(MINIBLOCK) {
+        for miniblock in differences.chunks(MINIBLOCK) {
             bits += u64::from(width(miniblock, least)) * MINIBLOCK as u64;
         }
     }
     bits
+}
+
+/// What each value of a block is more than the one before it, and the least of that. `before`: the value before the block,
+/// then its last.
+fn less_the_one_before<'a>(block: &[i64], before: &mut i64, differences: &'a mut [i64; BLOCK]) -> (&'a [i64], i64) {
+    let mut least = i64::MAX;
+    for (to, value) in differences.iter_mut().zip(block) {
+        *to = value.wrapping_sub(*before);
+        least = least.min(*to);
+        *before = *value;
+    }
+    (differences.get(..block.len()).unwrap_or_default(), least)
 }
 
 /// Bits that hold what each difference is more than the least.

@@ -133,19 +133,17 @@ where
     let there = values.len();
     body.clear();
     codes.clear();
-    let distinct = if T::Native::IS_WHOLE && ranks.of(values) {
-        out.look(Look::Numbers);
-        by_rank(ranks, values, codes, lengths, body)
+    let (distinct, look) = if T::Native::IS_WHOLE && ranks.take_all(values) {
+        (by_rank(ranks, values, codes, lengths, body), Look::Numbers)
     } else {
-        by_look_up::<T::Native>(numbers, values, codes, body)
+        (by_look_up::<T::Native>(numbers, values, codes, body), Look::Far)
     };
     let mut whole = NumberBounds::default();
     let mut width = 0;
     if let Some(distinct) = distinct {
-        out.dictionary(body, distinct)?;
+        out.dictionary(body, distinct, look)?;
         width = hybrid::bit_width(distinct.saturating_sub(1) as u32);
     }
-    out.look(Look::Far);
     let (mut codes, mut values) = (codes.as_slice(), values.as_slice());
     for page in present.chunks(PAGE_ROWS) {
         let here: usize = page.iter().map(|p| usize::from(*p)).sum();

@@ -20,7 +20,7 @@ pub(super) struct Ranks {
 
 impl Ranks {
     /// Looks at all of `values`. False: they lie too far apart.
-    pub(super) fn of(&mut self, values: &[u64]) -> bool {
+    pub(super) fn take_all(&mut self, values: &[u64]) -> bool {
         let all = || values.iter().map(|bits| *bits as i64);
         let (least, most) = all().fold((i64::MAX, i64::MIN), |(least, most), v| (least.min(v), most.max(v)));
         if least > most {
@@ -116,9 +116,9 @@ mod tests {
     fn ranks(values: &[i64]) -> Option<Ranks> {
         let mut ranks = Ranks::default();
         // What was there before is forgotten.
-        ranks.of(&(0..1_000).collect::<Vec<u64>>());
+        ranks.take_all(&(0..1_000).collect::<Vec<u64>>());
         let bits: Vec<u64> = values.iter().map(|v| *v as u64).collect();
-        ranks.of(&bits).then_some(ranks)
+        ranks.take_all(&bits).then_some(ranks)
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Columns of text: a dictionary where values repeat, else lengths and bytes.
 
-use super::bounds::TextBounds;
+use super::bounds::{MANY, NAMES, TextBounds};
 use super::chunk::{Chunk, ChunkBuilder, PageBounds, levels};
 use super::compress::Look;
 use super::{PAGE_ROWS, RowAt, Rows, SAMPLE, Tools, delta, hybrid};
@@ -180,7 +180,7 @@ fn from_codes(column: &ColumnDescPtr, places: &[u32], tools: &mut Tools, bloom: 
     let mut out = ChunkBuilder::new(column.clone(), zstd);
     data.clear();
     own.iter().for_each(|code| data.extend_from_slice(texts.entry(*code)));
-    out.dictionary(data, own.len())?;
+    out.dictionary(data, own.len(), Look::Far)?;
     let bloom = bloom.map(|fpp| {
         let mut filter = bloom_filter(own.len(), fpp);
         own.iter().for_each(|code| filter.insert(texts.text(*code)));
@@ -209,9 +209,9 @@ fn from_codes(column: &ColumnDescPtr, places: &[u32], tools: &mut Tools, bloom: 
         }
         seen.fill(false);
         whole.join(&bounds);
-        out.data(body, page.len(), page.len() - here, Encoding::RLE_DICTIONARY, page_bounds(&bounds))?;
+        out.data(body, page.len(), page.len() - here, Encoding::RLE_DICTIONARY, page_bounds(&bounds, NAMES))?;
     }
-    out.close(statistics(&whole, places.len() - mine.len()), bloom, <[u8]>::cmp).map(Some)
+    out.close(statistics((&whole, NAMES), places.len() - mine.len()), bloom, <[u8]>::cmp).map(Some)
 }
 
 /// The chunk of one group of rows whose values hardly repeat.
@@ -271,19 +271,19 @@ fn from_values(
         out.look(if are_even { Look::Near } else { Look::Far });
         whole.join(&bounds);
         nulls += taken - lengths.len();
-        out.data(body, taken, taken - lengths.len(), encoding, page_bounds(&bounds))?;
+        out.data(body, taken, taken - lengths.len(), encoding, page_bounds(&bounds, MANY))?;
         left = left.get(taken..).unwrap_or_default();
     }
-    out.close(statistics(&whole, nulls), bloom, <[u8]>::cmp)
+    out.close(statistics((&whole, MANY), nulls), bloom, <[u8]>::cmp)
 }
 
-fn page_bounds(bounds: &TextBounds<'_>) -> PageBounds {
-    bounds.cut().map(|((least, _), (most, _))| (least, most))
+fn page_bounds(bounds: &TextBounds<'_>, most: usize) -> PageBounds {
+    bounds.cut(most).map(|((least, _), (most, _))| (least, most))
 }
 
-fn statistics(bounds: &TextBounds<'_>, nulls: usize) -> Statistics {
+fn statistics((bounds, most): (&TextBounds<'_>, usize), nulls: usize) -> Statistics {
     let nulls = Some(nulls as u64);
-    match bounds.cut() {
+    match bounds.cut(most) {
         None => Statistics::byte_array(None, None, None, nulls, false),
         Some(((least, least_exact), (most, most_exact))) => Statistics::ByteArray(
             ValueStatistics::new(Some(ByteArray::from(least)), Some(ByteArray::from(most)), None, nulls, false)
