@@ -81,7 +81,7 @@ pub struct BuiltCell {
     /// Values kept in `_extra`, by column.
     pub misfits: BTreeMap<String, u64>,
     /// Its ids, if they are to be remembered.
-    pub ids: Option<IdSet>,
+    pub ids: Option<Vec<u128>>,
     /// Rows that left the stored cell, by source file.
     pub left_out: HashMap<String, u64>,
 }

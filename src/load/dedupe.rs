@@ -40,12 +40,12 @@ impl Neighbours {
 
     /// A cell was just built. Its ids are remembered when others are to be compared with them in this pass; whoever
     /// compares nevertheless finds them in the store.
-    pub fn built(&mut self, key: &CellKey, ids: Option<IdSet>) {
+    pub fn built(&mut self, key: &CellKey, ids: Option<Vec<u128>>) {
         if let Some(Neighbour::Ids(old)) = self.cells.insert(key.clone(), Neighbour::Stored) {
             self.held -= old.len();
         }
         let Some(ids) = ids else { return };
-        let ids = KeptIds::from(ids);
+        let ids = KeptIds::of(&ids);
         // Cells are built day by day: what lies before the window is not asked for again.
         let before = key.queue_date - chrono::Duration::days(self.window);
         for (other, state) in &mut self.cells {
@@ -82,7 +82,7 @@ impl Neighbours {
                     if let Some(all) = ask(&self.store, &key, ids, rows, &mut found).await?
                         && self.held + all.len() <= self.limit
                     {
-                        self.hold(key, all.into());
+                        self.hold(key, KeptIds::of(&all.into_iter().collect::<Vec<_>>()));
                     }
                 }
                 None => {}

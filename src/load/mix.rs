@@ -1,5 +1,6 @@
 //! The set a cell is: ids it holds, rows that wait to be admitted. Pure.
 
+use super::cell_ids::CellIds;
 use super::dedupe::keys_of;
 use crate::table::SOURCE_FILE;
 use crate::warehouse::IdSet;
@@ -12,10 +13,10 @@ use std::collections::HashMap;
 /// See the module.
 #[derive(Default)]
 pub struct Mix {
-    ids: IdSet,
+    ids: CellIds,
     waiting: Vec<Selected>,
-    /// The ids of the rows that wait.
-    waiting_ids: Vec<u128>,
+    /// From which of the ids on they are those of the rows that wait.
+    waiting_from: usize,
     /// Whose the rows are that wait: file numbers, and how many rows of each follow each other.
     waiting_runs: Vec<(usize, usize)>,
     waiting_bytes: usize,
@@ -33,35 +34,28 @@ pub struct Admitted {
 }
 
 impl Mix {
-    /// Ids the cell has already.
+    /// Ids the cell has already. They come before any row is offered.
     pub fn hold(&mut self, ids: impl Iterator<Item = u128>) {
-        self.ids.extend(ids);
+        ids.for_each(|id| _ = self.ids.insert(id));
+        self.waiting_from = self.ids.len();
     }
 
-    /// Makes room for about so many rows: a set that grows is copied each time.
+    /// Makes room for about so many rows: a table that grows is made anew each time.
     pub fn reserve(&mut self, rows: usize) {
         self.ids.reserve(rows);
-        self.waiting_ids.reserve(rows);
     }
 
     /// Offers rows; `runs` say which file numbers they are of, and how many rows of each follow each other. Rows whose
     /// id the cell has are duplicates; the first of several wins.
     pub fn offer(&mut self, runs: &[(usize, usize)], batch: RecordBatch) {
-        let ids = keys_of(&batch);
-        let mut keep = Vec::with_capacity(ids.len());
-        let mut left = ids.iter();
+        let keep = self.ids.insert_all(&keys_of(&batch));
+        let mut left = keep.as_slice();
         for (file, rows) in runs {
-            let mut kept = 0;
-            for id in left.by_ref().take(*rows) {
-                let is_new = self.ids.insert(*id);
-                keep.push(is_new);
-                if is_new {
-                    kept += 1;
-                    self.waiting_ids.push(*id);
-                }
-            }
+            let (here, rest) = left.split_at_checked(*rows).unwrap_or((left, &[]));
+            left = rest;
+            let kept = here.iter().filter(|kept| **kept).count();
             self.waiting_runs.push((*file, kept));
-            *self.duplicates.entry(*file).or_default() += (rows - kept) as u64;
+            *self.duplicates.entry(*file).or_default() += (here.len() - kept) as u64;
         }
         let selected = Selected::of(batch, &keep);
         if !selected.is_empty() {
@@ -82,15 +76,15 @@ impl Mix {
 
     /// Their ids.
     pub fn waiting_ids(&self) -> &[u128] {
-        &self.waiting_ids
+        self.ids.since(self.waiting_from)
     }
 
     /// Admits what waits, except ids stored elsewhere.
     pub fn admit(&mut self, elsewhere: &IdSet) -> Admitted {
         let mut counts: HashMap<usize, (u64, u64)> =
             self.duplicates.drain().map(|(file, duplicates)| (file, (0, duplicates))).collect();
-        let ids = std::mem::take(&mut self.waiting_ids);
-        let mut left = ids.as_slice();
+        let ids = self.ids.since(self.waiting_from);
+        let mut left = ids;
         for (file, rows) in self.waiting_runs.drain(..) {
             let (here, rest) = left.split_at_checked(rows).unwrap_or((left, &[]));
             left = rest;
@@ -110,9 +104,10 @@ impl Mix {
             batches.retain(|batch| !batch.is_empty());
         }
         self.waiting_bytes = 0;
+        self.waiting_from = self.ids.len();
         for id in elsewhere {
             // Stored elsewhere, so not here: neighbours built later must not think so.
-            self.ids.remove(id);
+            self.ids.remove(*id);
         }
         Admitted { batches, counts: counts.into_iter().map(|(file, (new, dup))| (file, new, dup)).collect() }
     }
@@ -123,7 +118,7 @@ impl Mix {
     }
 
     /// The rows of the stored cell that stay: all but `dropped`; when rebuilding, those no file brought again.
-    /// Rows that leave are counted by their source file.
+    /// Rows that leave are counted by their source file. It comes when nothing waits any more.
     pub fn keep_of_base(
         &mut self,
         batch: RecordBatch,
@@ -145,15 +140,16 @@ impl Mix {
             let source = sources.map_or("", |s| s.value(row));
             *left_out.entry(source.to_string()).or_default() += 1;
         }
+        self.waiting_from = self.ids.len();
         for id in dropped {
-            self.ids.remove(id);
+            self.ids.remove(*id);
         }
         Selected::of(batch, &keep)
     }
 
     /// The ids of the cell.
-    pub fn into_ids(self) -> IdSet {
-        self.ids
+    pub fn into_ids(self) -> Vec<u128> {
+        self.ids.into_ids()
     }
 }
 

@@ -3,6 +3,7 @@
 mod bucket;
 mod builders;
 mod cell_build;
+mod cell_ids;
 mod context;
 mod damaged;
 mod dedupe;

@@ -64,7 +64,7 @@ impl Hasher for Folded {
 pub type IdSet = HashSet<u128, BuildHasherDefault<Folded>>;
 
 /// Multiplied so that ids that count up do not fall into neighbouring buckets.
-fn mixed(id: u128) -> u64 {
+pub(crate) fn mixed(id: u128) -> u64 {
     ((id >> 64) as u64 ^ id as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
@@ -75,12 +75,13 @@ pub struct KeptIds {
     starts: Vec<u32>,
 }
 
-impl From<IdSet> for KeptIds {
-    fn from(set: IdSet) -> KeptIds {
-        let buckets = (set.len() / 8).next_power_of_two();
+impl KeptIds {
+    /// These ids.
+    pub fn of(all: &[u128]) -> KeptIds {
+        let buckets = (all.len() / 8).next_power_of_two();
         let bucket = |id: u128| (mixed(id) >> 32) as usize & (buckets - 1);
         let mut starts = vec![0u32; buckets + 1];
-        for id in &set {
+        for id in all {
             if let Some(count) = starts.get_mut(bucket(*id) + 1) {
                 *count += 1;
             }
@@ -91,20 +92,18 @@ impl From<IdSet> for KeptIds {
             *start = before;
         }
         let mut next = starts.clone();
-        let mut ids = vec![0; set.len()];
-        for id in set {
-            if let Some(at) = next.get_mut(bucket(id)) {
+        let mut ids = vec![0; all.len()];
+        for id in all {
+            if let Some(at) = next.get_mut(bucket(*id)) {
                 if let Some(place) = ids.get_mut(*at as usize) {
-                    *place = id;
+                    *place = *id;
                 }
                 *at += 1;
             }
         }
         KeptIds { ids, starts }
     }
-}
 
-impl KeptIds {
     /// How many.
     pub fn len(&self) -> usize {
         self.ids.len()
@@ -182,7 +181,7 @@ mod tests {
         let id = |n: u128| xxhash_rust::xxh3::xxh3_128(&n.to_le_bytes());
         let mut filter = IdFilter::for_ids(10_000);
         assert!(filter.takes(10_000) && !filter.may_hold(id(1)));
-        let kept = KeptIds::from((0..10_000).map(id).collect::<IdSet>());
+        let kept = KeptIds::of(&(0..10_000).map(id).collect::<Vec<u128>>());
         filter.extend(kept.iter());
         assert!((0..10_000).all(|n| filter.may_hold(id(n))));
         let wrong = (10_000..20_000).filter(|n| filter.may_hold(id(*n))).count();
@@ -191,8 +190,7 @@ mod tests {
         assert_eq!(kept.len(), 10_000);
         assert!((0..10_000).all(|n| kept.contains(id(n))) && !(10_000..20_000).any(|n| kept.contains(id(n))));
         for few in 0..20 {
-            let counted: IdSet = (0..few).collect();
-            let kept = KeptIds::from(counted);
+            let kept = KeptIds::of(&(0..few).collect::<Vec<u128>>());
             assert!((0..few).all(|n| kept.contains(n)) && !kept.contains(few));
         }
     }
