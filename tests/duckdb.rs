@@ -64,6 +64,33 @@ fn glob(warehouse: &Path, table: &str) -> String {
     format!("read_parquet('{}/tables/{table}/queue_date=*/*.parquet', hive_partitioning = true)", arg(warehouse))
 }
 
+/// Statistics keep 16 bytes of an id, and say that they are not exact: no engine may take them for values.
+#[test]
+fn the_least_and_the_largest_id_are_whole_ids() {
+    python("test-venv");
+    let dir = tempfile::tempdir().unwrap();
+    eddyline(dir.path(), &["generate", "--out", ".", "--events", "40000", "--days", "2"]).ends(0);
+    eddyline(dir.path(), &["load", "--source", "currents", "--warehouse", "w"]).ends(0);
+    let table = "users_messages_email_delivery";
+    let extremes = |from: &str, of: fn(&str) -> String| {
+        let columns = ["id", "user_id"].map(|column| format!("min({0}), max({0})", of(column)));
+        format!("SELECT {} FROM {from}", columns.join(", "))
+    };
+    // Of an expression nothing is known but what is read.
+    let as_it_is = |column: &str| column.to_string();
+    let read: fn(&str) -> String = |column| format!("concat({column}, '')");
+    let from = glob(&dir.path().join("w"), table);
+    let got = duckdb(&[extremes(&from, as_it_is), extremes(&from, read)]);
+    assert_eq!(got[0], got[1]);
+    assert_eq!(got[0][0][0].as_ref().map(String::len), Some(36));
+    let ours = |query: String| {
+        let output =
+            eddyline(dir.path(), &["sql", "--warehouse", "w", "--format", "ndjson", "-c", &query]).ends(0).json();
+        output.as_object().unwrap().values().map(|value| value.as_str().map(str::to_string)).collect::<Vec<_>>()
+    };
+    assert_eq!(ours(extremes(table, as_it_is)), got[0][0]);
+}
+
 #[test]
 fn a_glob_counts_what_was_generated() {
     python("test-venv");
