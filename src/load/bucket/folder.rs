@@ -39,7 +39,10 @@ fn walk(root: &FsPath, under: &str, bound: Bound<'_>, links: &mut Vec<PathBuf>, 
             if !is_before(&key, bound) {
                 walk(root, &key, bound, links, listing)?;
             }
-        } else if let Ok(meta) = fs::metadata(entry.path()) {
+        } else {
+            // Asked by its name in the open folder: the way through all folders above costs more than the answer.
+            let meta = if kind.is_file() { entry.metadata() } else { fs::metadata(entry.path()) };
+            let Ok(meta) = meta else { continue };
             if meta.is_file() {
                 listing.objects.push(of_file(key, &meta));
             } else if meta.is_dir() {
@@ -110,7 +113,8 @@ fn not_read(error: std::io::Error) -> std::io::Result<Fetched> {
 
 /// Reads a file whole into `bytes`, unless it has more than `most` bytes.
 pub fn read(path: &FsPath, key: &Arc<str>, most: u64, mut bytes: Vec<u8>) -> std::io::Result<Fetched> {
-    // A file that is being rewritten while it is read gives a mixture: read until two looks agree.
+    // A file that is being rewritten while it is read gives a mixture: read until two looks agree. One that is replaced by
+    // another stays what it was for whoever has it open, and the next listing has the other.
     for _ in 0..5 {
         bytes.clear();
         let mut read = || -> std::io::Result<std::result::Result<_, u64>> {
@@ -119,8 +123,9 @@ pub fn read(path: &FsPath, key: &Arc<str>, most: u64, mut bytes: Vec<u8>) -> std
             if before.len() > most {
                 return Ok(Err(before.len()));
             }
-            file.read_to_end(&mut bytes)?;
-            Ok(Ok((before, fs::metadata(path)?)))
+            // By itself a file is asked for its length and place first; there is room already.
+            file.by_ref().take(u64::MAX).read_to_end(&mut bytes)?;
+            Ok(Ok((before, file.metadata()?)))
         };
         match read() {
             Ok(Err(size)) => return Ok(Fetched::TooLarge(size)),
