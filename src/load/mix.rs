@@ -83,26 +83,27 @@ impl Mix {
     pub fn admit(&mut self, elsewhere: &IdSet) -> Admitted {
         let mut counts: HashMap<usize, (u64, u64)> =
             self.duplicates.drain().map(|(file, duplicates)| (file, (0, duplicates))).collect();
-        let ids = self.ids.since(self.waiting_from);
-        let mut left = ids;
+        // Asked once for each row, and not at all when there is nothing elsewhere.
+        let ids = if elsewhere.is_empty() { &[] } else { self.ids.since(self.waiting_from) };
+        let keep: Vec<bool> = ids.iter().map(|id| !elsewhere.contains(id)).collect();
+        let mut left = keep.as_slice();
         for (file, rows) in self.waiting_runs.drain(..) {
             let (here, rest) = left.split_at_checked(rows).unwrap_or((left, &[]));
             left = rest;
-            let new = if elsewhere.is_empty() { rows } else { here.iter().filter(|i| !elsewhere.contains(*i)).count() };
+            let known = here.iter().filter(|kept| !**kept).count();
             let count = counts.entry(file).or_default();
-            count.0 += new as u64;
-            count.1 += (rows - new) as u64;
-            self.admitted += new as u64;
+            count.0 += (rows - known) as u64;
+            count.1 += known as u64;
+            self.admitted += (rows - known) as u64;
         }
         let mut batches = std::mem::take(&mut self.waiting);
-        if !elsewhere.is_empty() {
-            let mut left = ids.iter();
-            for batch in &mut batches {
-                let keep: Vec<bool> = left.by_ref().take(batch.len()).map(|id| !elsewhere.contains(id)).collect();
-                batch.retain(&keep);
-            }
-            batches.retain(|batch| !batch.is_empty());
+        let mut left = keep.as_slice();
+        for batch in batches.iter_mut().filter(|_| !elsewhere.is_empty()) {
+            let (here, rest) = left.split_at_checked(batch.len()).unwrap_or((left, &[]));
+            left = rest;
+            batch.retain(here);
         }
+        batches.retain(|batch| !batch.is_empty());
         self.waiting_bytes = 0;
         self.waiting_from = self.ids.len();
         for id in elsewhere {

@@ -67,8 +67,8 @@ impl Selected {
 /// The selected rows of all batches in order, and how many of them are on time; the late ones follow.
 pub fn in_order(batches: &[Selected], queue_date: NaiveDate) -> (Vec<RowAt>, usize) {
     let late_before = queue_date.and_time(chrono::NaiveTime::MIN).and_utc().timestamp_micros() - DAY;
-    let mut keys: Vec<(u128, i64, RowAt)> = Vec::with_capacity(batches.iter().map(Selected::len).sum());
-    let mut late = Vec::new();
+    let mut keys = Keys::with_room_for(batches.iter().map(Selected::len).sum());
+    let mut late = Keys::default();
     for (number, selected) in batches.iter().enumerate() {
         let batch = &selected.batch;
         let times = batch.column_by_name(TIME).and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
@@ -79,13 +79,45 @@ pub fn in_order(batches: &[Selected], queue_date: NaiveDate) -> (Vec<RowAt>, usi
             let time = times.filter(|t| t.is_valid(row)).map_or(i64::MAX, |t| t.value(row));
             let user = users.filter(|u| u.is_valid(row)).map_or(0, |u| prefix(u.value(row)));
             let part = if time < late_before { &mut late } else { &mut keys };
-            part.push((user, time, RowAt { batch: number as u32, row: at }));
+            part.push(user, time, RowAt { batch: number as u32, row: at });
         }
     }
-    keys.sort_unstable();
-    late.sort_unstable();
-    let on_time = keys.len();
-    (keys.into_iter().chain(late).map(|key| key.2).collect(), on_time)
+    let on_time = keys.rest.len();
+    let mut rows = Vec::with_capacity(on_time + late.rest.len());
+    keys.sort_into(&mut rows);
+    late.sort_into(&mut rows);
+    (rows, on_time)
+}
+
+/// Rows to be put in order. First by numbers alone, half as wide as all there is to compare: the first half of what is
+/// known of the user, and which row it is. Only rows with the same first half, mostly the few of one user, are then
+/// compared by the rest.
+#[derive(Default)]
+struct Keys {
+    heads: Vec<u128>,
+    rest: Vec<(u64, i64, RowAt)>,
+}
+
+impl Keys {
+    fn with_room_for(rows: usize) -> Keys {
+        Keys { heads: Vec::with_capacity(rows), rest: Vec::with_capacity(rows) }
+    }
+
+    fn push(&mut self, user: u128, time: i64, at: RowAt) {
+        self.heads.push((user >> 64) << 64 | self.rest.len() as u128);
+        self.rest.push((user as u64, time, at));
+    }
+
+    fn sort_into(mut self, rows: &mut Vec<RowAt>) {
+        self.heads.sort_unstable();
+        let mut alike = Vec::new();
+        for same in self.heads.chunk_by(|one, next| one >> 64 == next >> 64) {
+            alike.clear();
+            alike.extend(same.iter().filter_map(|head| self.rest.get(*head as u64 as usize).copied()));
+            alike.sort_unstable();
+            rows.extend(alike.iter().map(|key| key.2));
+        }
+    }
 }
 
 /// The first 16 bytes as a number that orders as the text does. Users that share so long a beginning are merely not
