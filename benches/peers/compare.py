@@ -110,6 +110,8 @@ def main():
         eddyline = program(asked.eddyline, "bin", "eddyline", target)
         one_stage = program(asked.one_stage, "bench", "one_stage", target) if "stages" in cases else None
         bench = Bench(eddyline, one_stage, target, folder, kept, asked.rounds, asked.quick, typed())
+        # Of a program that was built just now more is resident until its file is on the disk (5 MiB of 113).
+        os.sync()
         for case in cases:
             run_case(bench, case)
         if asked.tidy:

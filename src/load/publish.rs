@@ -22,9 +22,7 @@ pub fn check(key: &CellKey, encoded: &EncodedCell, expected: u64) -> Result<()> 
         Error::failed(format!("{key} was not published: {what}"))
             .hint("this is a bug in Eddyline; the warehouse is unchanged, please report it")
     };
-    let metadata = parquet::file::metadata::ParquetMetaDataReader::new()
-        .parse_and_finish(&encoded.bytes)
-        .map_err(|e| wrong("its footer cannot be read back".into()).because(e))?;
+    let metadata = encoded.parts.metadata().map_err(|e| wrong("its footer cannot be read back".into()).because(e))?;
     let rows = metadata.file_metadata().num_rows().max(0) as u64;
     if rows != encoded.rows || rows != expected {
         return Err(wrong(format!("{rows} rows in the footer, {} encoded, {expected} accounted for", encoded.rows)));
@@ -47,7 +45,7 @@ pub async fn publish(
         return Ok(Published::Cell(state_of(ctx, table, job, base), 0));
     }
     let path = job.key.path();
-    let put = ctx.store.put(&path, encoded.bytes.clone(), condition).await;
+    let put = ctx.store.put(&path, &encoded.parts, condition).await;
     let version = match put {
         Ok(Put::Written(version)) => version,
         Ok(Put::Conflict) => match ours(ctx, &path, &encoded).await? {
@@ -60,7 +58,7 @@ pub async fn publish(
             _ => return Err(e),
         },
     };
-    let size = encoded.bytes.len() as u64;
+    let size = encoded.parts.length();
     Progress::add(&ctx.progress.cells, 1);
     Progress::add(&ctx.progress.rows, new_rows);
     let state = CellState {

@@ -39,7 +39,7 @@ pub async fn open(store: &Store) -> Result<Dataset> {
         serde_json::to_vec_pretty(&dataset).map_err(|e| Error::failed("cannot write dataset.json").because(e))?;
     // A conflict without an object: two creates met, and neither took effect.
     for _ in 0..3 {
-        match store.put(DATASET, bytes.clone().into(), PutIf::Absent).await? {
+        match store.put(DATASET, bytes.clone(), PutIf::Absent).await? {
             Put::Written(_) => return Ok(dataset),
             Put::Conflict => {
                 if let Some(theirs) = read(store).await? {

@@ -2,20 +2,15 @@
 
 use super::footer::{CellFile, FILES, FINGERPRINT, FORMAT, FORMAT_VERSION, SLOTS, fingerprint, packed};
 use super::order::{Selected, in_order};
-use super::pages::{RowAt, write_row_groups};
+use super::pages::{ObjectWriter, Parts, RowAt, write_row_groups};
 use super::row_groups::RowGroups;
 use crate::error::{Error, Result};
 use crate::table::{ID, TIME, TableSchema, align};
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::TimestampMicrosecondType;
-use bytes::Bytes;
 use chrono::NaiveDate;
 use parquet::arrow::ArrowSchemaConverter;
-use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::KeyValue;
-use parquet::file::properties::WriterProperties;
-use parquet::file::writer::SerializedFileWriter;
-use std::sync::Arc;
 
 /// Rows in a row group. Measured: the same size as larger ones, with less memory for writers and readers.
 pub const ROW_GROUP_ROWS: usize = 65_536;
@@ -23,10 +18,12 @@ pub const ROW_GROUP_ROWS: usize = 65_536;
 /// hit reads a row group. A tenth of this makes the objects 1 % larger.
 const BLOOM_FPP: f64 = 0.001;
 
+const CREATED_BY: &str = concat!("eddyline ", env!("CARGO_PKG_VERSION"));
+
 /// A finished object.
 pub struct EncodedCell {
     /// Its bytes.
-    pub bytes: Bytes,
+    pub parts: Parts,
     /// Its rows.
     pub rows: u64,
     /// The earliest `time`, in microseconds since 1970.
@@ -41,7 +38,7 @@ pub struct EncodedCell {
 pub struct CellWriter {
     schema: TableSchema,
     queue_date: NaiveDate,
-    writer: Option<SerializedFileWriter<Vec<u8>>>,
+    writer: Option<ObjectWriter>,
     rows: u64,
     min_time: Option<i64>,
     max_time: Option<i64>,
@@ -74,7 +71,9 @@ impl CellWriter {
         self.even_when_empty()?;
         let Some(writer) = self.writer.as_mut().filter(|writer| groups.fit(writer)) else { return Ok(false) };
         let copied = groups.copy(group, writer);
-        copied.map_err(|e| self.failed("cannot copy rows", e))?;
+        if !copied.map_err(|e| self.failed("cannot copy rows", e))? {
+            return Ok(false);
+        }
         self.rows += groups.rows(group) as u64;
         self.min_time = [self.min_time, least].into_iter().flatten().min();
         self.max_time = [self.max_time, most].into_iter().flatten().max();
@@ -114,16 +113,10 @@ impl CellWriter {
         Ok(())
     }
 
-    fn open(&self) -> Result<SerializedFileWriter<Vec<u8>>> {
-        let properties = WriterProperties::builder()
-            .set_created_by(concat!("eddyline ", env!("CARGO_PKG_VERSION")).to_string())
-            // For the columns that are left to the parquet crate.
-            .set_compression(Compression::ZSTD(ZstdLevel::default()))
-            .build();
-        ArrowSchemaConverter::new()
-            .convert(self.schema.arrow())
-            .and_then(|parquet| SerializedFileWriter::new(Vec::new(), parquet.root_schema_ptr(), Arc::new(properties)))
-            .map_err(|e| self.failed("cannot start a Parquet file", e))
+    fn open(&self) -> Result<ObjectWriter> {
+        let columns = ArrowSchemaConverter::new().convert(self.schema.arrow());
+        let columns = columns.map_err(|e| self.failed("cannot start a Parquet file", e))?;
+        Ok(ObjectWriter::new(columns.into()))
     }
 
     /// Lets the cell be written even if no row comes.
@@ -137,26 +130,23 @@ impl CellWriter {
     /// Writes the footer. Without a row there is nothing to finish, unless [`CellWriter::even_when_empty`] was asked.
     pub fn finish(self, files: &[CellFile], slots: u8) -> Result<Option<EncodedCell>> {
         let CellWriter { schema, writer, rows, min_time, max_time, .. } = self;
-        let Some(mut writer) = writer else { return Ok(None) };
+        let Some(writer) = writer else { return Ok(None) };
         let wrong = |e: parquet::errors::ParquetError| {
             Error::failed(format!("cannot finish a Parquet file of {}", schema.table())).because(e)
         };
         let unlisted = || Error::failed(format!("cannot write the file list of {}", schema.table()));
         let files = serde_json::to_string(files).map_err(|e| unlisted().because(e))?;
-        writer.flush().map_err(|e| Error::failed("cannot write to memory").because(e))?;
-        let data = writer.inner();
-        let mark = fingerprint(xxhash_rust::xxh3::xxh3_128(data), data.len() as u64, &files);
+        let (hash, length) = writer.hash();
+        let mark = fingerprint(hash, length, &files);
         let pairs = [
             (FORMAT, FORMAT_VERSION.to_string()),
             (SLOTS, slots.to_string()),
             (FILES, packed(files).map_err(|e| unlisted().because(e))?),
             (FINGERPRINT, mark.clone()),
         ];
-        for (key, value) in pairs {
-            writer.append_key_value_metadata(KeyValue::new(key.to_string(), value));
-        }
-        let bytes = writer.into_inner().map_err(wrong)?;
-        Ok(Some(EncodedCell { bytes: bytes.into(), rows, min_time, max_time, fingerprint: mark }))
+        let pairs = pairs.map(|(key, value)| KeyValue::new(key.to_string(), value));
+        let parts = writer.finish(CREATED_BY, pairs.into()).map_err(wrong)?;
+        Ok(Some(EncodedCell { parts, rows, min_time, max_time, fingerprint: mark }))
     }
 
     fn failed(&self, what: &str, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {

@@ -38,7 +38,7 @@ pub async fn write(store: &Store, path: &str, records: &[RejectedRecord]) -> Res
         text.push_str(&line);
         text.push('\n');
     }
-    store.put(path, text.into(), PutIf::Always).await?;
+    store.put(path, text.into_bytes(), PutIf::Always).await?;
     Ok(())
 }
 

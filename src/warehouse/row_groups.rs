@@ -2,6 +2,7 @@
 //! it is.
 
 use super::encode::ROW_GROUP_ROWS;
+use super::pages::{Chunk, ObjectWriter};
 use crate::currents::coded_type;
 use crate::table::{ID, TIME};
 use arrow::array::RecordBatch;
@@ -9,14 +10,9 @@ use arrow::datatypes::{DataType, Field, Schema};
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::basic::Encoding;
-use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::{ParquetError, Result};
-use parquet::file::metadata::{
-    ColumnChunkMetaData, PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData,
-};
-use parquet::file::page_index::column_index::ColumnIndexMetaData;
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData};
 use parquet::file::statistics::{Statistics, ValueStatistics};
-use parquet::file::writer::SerializedFileWriter;
 use std::sync::Arc;
 
 /// Earliest and latest `time` of a row group, microseconds since 1970; `None` where no row has one.
@@ -88,15 +84,14 @@ impl<'a> RowGroups<'a> {
         }
     }
 
-    /// Whether a group can be appended to `file` as it is: its columns are the file's.
-    pub fn fit(&self, file: &SerializedFileWriter<Vec<u8>>) -> bool {
-        let own = self.plain.metadata().file_metadata().schema_descr().columns();
-        let same = |(own, other): (&Arc<_>, &Arc<_>)| own == other;
-        own.len() == file.schema_descr().num_columns() && own.iter().zip(file.schema_descr().columns()).all(same)
+    /// Whether a group can be appended to `object` as it is: its columns are the object's.
+    pub fn fit(&self, object: &ObjectWriter) -> bool {
+        self.plain.metadata().file_metadata().schema_descr().columns() == object.schema().columns()
     }
 
-    /// Appends one to `file` as it is: pages, statistics, page indexes and bloom filters.
-    pub fn copy(&mut self, group: usize, file: &mut SerializedFileWriter<Vec<u8>>) -> Result<()> {
+    /// Appends one to `object` as it is: pages, statistics, page indexes and bloom filters. False: the footer does not
+    /// say where its pages are, and nothing was appended.
+    pub fn copy(&mut self, group: usize, object: &mut ObjectWriter) -> Result<bool> {
         let indexed = match self.indexed.take() {
             Some(indexed) => indexed,
             None => ParquetMetaDataReader::new()
@@ -104,28 +99,17 @@ impl<'a> RowGroups<'a> {
                 .parse_and_finish(self.bytes)?,
         };
         let indexed = self.indexed.insert(indexed);
-        let missing = || ParquetError::General(format!("there is no row group {group}"));
-        let source = indexed.row_groups().get(group).ok_or_else(missing)?;
         let filters = ParquetRecordBatchReaderBuilder::new_with_metadata(self.bytes.clone(), self.plain.clone());
-        let mut target = file.next_row_group()?;
-        for (number, column) in source.columns().iter().enumerate() {
-            let of_column = |index: Option<&Vec<Vec<ColumnIndexMetaData>>>| {
-                index
-                    .and_then(|i| i.get(group)?.get(number))
-                    .filter(|i| !matches!(i, ColumnIndexMetaData::NONE))
-                    .cloned()
-            };
-            let close = ColumnCloseResult {
-                bytes_written: bytes_of(column)?,
-                rows_written: source.num_rows().max(0) as u64,
-                metadata: column.clone(),
-                bloom_filter: filters.get_row_group_column_bloom_filter(group, number)?,
-                column_index: of_column(indexed.column_index()),
-                offset_index: indexed.offset_index().and_then(|i| i.get(group)?.get(number)).cloned(),
-            };
-            target.append_column(self.bytes, close)?;
+        let mut chunks = Vec::new();
+        for column in 0..object.schema().num_columns() {
+            let filter = filters.get_row_group_column_bloom_filter(group, column)?;
+            match Chunk::stored(self.bytes, indexed, (group, column), filter)? {
+                Some(chunk) => chunks.push(chunk),
+                None => return Ok(false),
+            }
         }
-        target.close().map(|_| ())
+        object.append(self.rows(group), chunks)?;
+        Ok(true)
     }
 }
 
@@ -136,8 +120,4 @@ pub fn time_statistics(group: &RowGroupMetaData) -> Option<&ValueStatistics<i64>
         Statistics::Int64(known) => Some(known),
         _ => None,
     }
-}
-
-fn bytes_of(column: &ColumnChunkMetaData) -> Result<u64> {
-    u64::try_from(column.compressed_size()).map_err(|e| ParquetError::External(Box::new(e)))
 }

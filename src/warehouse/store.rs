@@ -150,13 +150,13 @@ impl Store {
     }
 
     /// Writes an object under a condition.
-    pub async fn put(&self, path: &str, bytes: Bytes, condition: PutIf) -> Result<Put> {
+    pub async fn put(&self, path: &str, bytes: impl Into<PutPayload>, condition: PutIf) -> Result<Put> {
         let mode = match condition {
             PutIf::Absent => PutMode::Create,
             PutIf::Always => PutMode::Overwrite,
             PutIf::Unchanged(v) => PutMode::Update(UpdateVersion { e_tag: v.e_tag, version: v.version }),
         };
-        match self.objects.put_opts(&Path::from(path), PutPayload::from_bytes(bytes), mode.into()).await {
+        match self.objects.put_opts(&Path::from(path), bytes.into(), mode.into()).await {
             Ok(put) => Ok(Put::Written(Version { e_tag: put.e_tag, version: put.version })),
             Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
                 Ok(Put::Conflict)

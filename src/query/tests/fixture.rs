@@ -81,9 +81,9 @@ impl Warehouse {
         writer.write_chunk(vec![batch.into()]).unwrap();
         let cell = writer.finish(&[], 1).unwrap().unwrap();
         let key = CellKey { table: table.into(), queue_date: day(date), slot: 0 };
-        let size = cell.bytes.len() as u64;
+        let size = cell.parts.length();
         let Put::Written(Version { e_tag, version }) =
-            self.store.put(&key.path(), cell.bytes, PutIf::Always).await.unwrap()
+            self.store.put(&key.path(), &cell.parts, PutIf::Always).await.unwrap()
         else {
             unreachable!()
         };

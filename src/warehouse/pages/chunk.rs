@@ -8,27 +8,79 @@ use parquet::bloom_filter::Sbbf;
 use parquet::column::page::{CompressedPage, Page, PageWriter};
 use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::{ParquetError, Result};
-use parquet::file::metadata::{ColumnChunkMetaData, ColumnIndexBuilder, OffsetIndexBuilder};
+use parquet::file::metadata::{ColumnChunkMetaData, ColumnIndexBuilder, OffsetIndexBuilder, ParquetMetaData};
 use parquet::file::statistics::Statistics;
 use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 use parquet::schema::types::ColumnDescPtr;
 use std::cmp::Ordering;
 
 /// A finished chunk.
-pub(super) struct Chunk {
-    pub(super) bytes: Bytes,
-    pub(super) close: ColumnCloseResult,
+pub struct Chunk {
+    /// Its pages.
+    pub bytes: Bytes,
+    /// What the footer is to say of it. Offsets count from wherever its first page is said to lie.
+    pub close: ColumnCloseResult,
+}
+
+impl Chunk {
+    /// One of a stored file, by the numbers of its row group and column. `None`: the file's indexes do not say where its
+    /// pages are.
+    pub fn stored(
+        file: &Bytes,
+        about: &ParquetMetaData,
+        (group, column): (usize, usize),
+        bloom_filter: Option<Sbbf>,
+    ) -> Result<Option<Chunk>> {
+        let missing = || ParquetError::General(format!("there is no column {column} in row group {group}"));
+        let of_group = about.row_groups().get(group).ok_or_else(missing)?;
+        let metadata = of_group.columns().get(column).ok_or_else(missing)?.clone();
+        let Some(offset_index) = about.offset_index().and_then(|index| index.get(group)?.get(column)).cloned() else {
+            return Ok(None);
+        };
+        let column_index = about.column_index().and_then(|index| index.get(group)?.get(column)).cloned();
+        let (start, length) = metadata.byte_range();
+        let range = usize::try_from(start).ok().zip(usize::try_from(start + length).ok());
+        let (from, to) = range.filter(|(from, to)| from <= to && *to <= file.len()).ok_or_else(missing)?;
+        let close = ColumnCloseResult {
+            bytes_written: length,
+            rows_written: u64::try_from(of_group.num_rows()).unwrap_or(0),
+            metadata,
+            bloom_filter,
+            column_index,
+            offset_index: Some(offset_index),
+        };
+        Ok(Some(Chunk { bytes: file.slice(from..to), close }))
+    }
 }
 
 /// The smallest and largest value of a page, plain encoded; `None` where no value is there.
 pub(super) type PageBounds = Option<(Vec<u8>, Vec<u8>)>;
 
+/// Bytes of a chunk from where on its memory is given away with it: kept by every thread, it would be too much.
+const KEPT: usize = 1 << 20;
+
+/// What pages go through and where they come together, used again for the next chunk: what grows anew for each costs as
+/// much as compressing it.
+pub(super) struct Press {
+    zstd: Zstd,
+    page: Vec<u8>,
+    chunk: Vec<u8>,
+}
+
+impl Press {
+    pub(super) fn new() -> Result<Press> {
+        let zstd = Zstd::new().map_err(|e| ParquetError::External(Box::new(e)))?;
+        Ok(Press { zstd, page: Vec::new(), chunk: Vec::new() })
+    }
+}
+
 /// See the module.
 pub(super) struct ChunkBuilder<'a> {
     column: ColumnDescPtr,
     zstd: &'a mut Zstd,
+    page: &'a mut Vec<u8>,
     look: Look,
-    sink: TrackedWrite<Vec<u8>>,
+    sink: TrackedWrite<&'a mut Vec<u8>>,
     places: OffsetIndexBuilder,
     index: ColumnIndexBuilder,
     bounds: Vec<(Vec<u8>, Vec<u8>)>,
@@ -41,13 +93,16 @@ pub(super) struct ChunkBuilder<'a> {
 }
 
 impl<'a> ChunkBuilder<'a> {
-    pub(super) fn new(column: ColumnDescPtr, zstd: &'a mut Zstd) -> ChunkBuilder<'a> {
+    pub(super) fn new(column: ColumnDescPtr, press: &'a mut Press) -> ChunkBuilder<'a> {
         let index = ColumnIndexBuilder::new(column.physical_type());
+        let Press { zstd, page, chunk } = press;
+        chunk.clear();
         ChunkBuilder {
             column,
             zstd,
+            page,
             look: Look::Far,
-            sink: TrackedWrite::new(Vec::new()),
+            sink: TrackedWrite::new(chunk),
             places: OffsetIndexBuilder::new(),
             index,
             bounds: Vec::new(),
@@ -116,9 +171,12 @@ impl<'a> ChunkBuilder<'a> {
     }
 
     fn write(&mut self, body: &[u8], look: Look, page_of: impl FnOnce(Bytes) -> Page) -> Result<(i64, usize)> {
-        let compressed = self.zstd.compress(body, look).map_err(|e| ParquetError::External(Box::new(e)))?;
-        let page = CompressedPage::new(page_of(compressed.into()), body.len());
+        self.zstd.compress(body, look, self.page).map_err(|e| ParquetError::External(Box::new(e)))?;
+        let compressed = Bytes::from(std::mem::take(self.page));
+        let page = CompressedPage::new(page_of(compressed.clone()), body.len());
         let spec = SerializedPageWriter::new(&mut self.sink).write_page(page)?;
+        // Nobody else holds it any more, so that this is the same memory.
+        *self.page = compressed.into();
         self.bytes.0 += spec.uncompressed_size as u64;
         self.bytes.1 += spec.compressed_size as u64;
         Ok((spec.offset as i64, spec.compressed_size))
@@ -159,8 +217,12 @@ impl<'a> ChunkBuilder<'a> {
             column_index,
             offset_index: Some(self.places.build()),
         };
-        // The chunks of all columns wait until the last is done.
-        let mut bytes = self.sink.into_inner()?;
+        // The chunks of all columns wait until the last is done: none has room it does not need.
+        let made = self.sink.into_inner()?;
+        if made.len() <= KEPT {
+            return Ok(Chunk { bytes: Bytes::copy_from_slice(made), close });
+        }
+        let mut bytes = std::mem::take(made);
         bytes.shrink_to_fit();
         Ok(Chunk { bytes: bytes.into(), close })
     }

@@ -3,6 +3,7 @@
 use std::io::Result;
 use zstd::bulk::Compressor;
 use zstd::zstd_safe::CParameter::{HashLog, MinMatch};
+use zstd::zstd_safe::compress_bound;
 
 /// Measured: higher levels take longer and the files grow.
 const LEVEL: i32 = 1;
@@ -30,8 +31,8 @@ impl Zstd {
         Ok(Zstd { compressor: Compressor::new(LEVEL)?, look: Look::Far })
     }
 
-    /// One page, compressed.
-    pub(super) fn compress(&mut self, page: &[u8], look: Look) -> Result<Vec<u8>> {
+    /// One page, compressed, in the place of what `out` holds.
+    pub(super) fn compress(&mut self, page: &[u8], look: Look, out: &mut Vec<u8>) -> Result<()> {
         if self.look != look {
             // 0 is what the level says.
             let (log, least) = match look {
@@ -43,6 +44,8 @@ impl Zstd {
             self.compressor.set_parameter(MinMatch(least))?;
             self.look = look;
         }
-        self.compressor.compress(page)
+        out.clear();
+        out.reserve(compress_bound(page.len()));
+        self.compressor.compress_to_buffer(page, out).map(|_| ())
     }
 }

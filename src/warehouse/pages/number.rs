@@ -118,9 +118,9 @@ where
     T: ArrowPrimitiveType,
     T::Native: Number,
 {
-    let Tools { zstd, numbers, ranks, codes, present, body, values, lengths, .. } = tools;
+    let Tools { press, numbers, ranks, codes, present, body, values, lengths, .. } = tools;
     let nullable = column.max_def_level() > 0;
-    let mut out = ChunkBuilder::new(column.clone(), zstd);
+    let mut out = ChunkBuilder::new(column.clone(), press);
     present.clear();
     values.clear();
     // The values lie far apart: a loop that does nothing else fetches many at once.
@@ -238,9 +238,9 @@ pub(super) fn booleans(
     rows: &[RowAt],
     tools: &mut Tools,
 ) -> Result<Chunk> {
-    let Tools { zstd, present, body, .. } = tools;
+    let Tools { press, present, body, .. } = tools;
     let nullable = column.max_def_level() > 0;
-    let mut out = ChunkBuilder::new(column.clone(), zstd);
+    let mut out = ChunkBuilder::new(column.clone(), press);
     let mut whole = NumberBounds::default();
     let mut nulls = 0;
     let mut truths: Vec<bool> = Vec::new();
@@ -284,7 +284,7 @@ pub(super) fn nothing(column: &ColumnDescPtr, rows: usize, tools: &mut Tools) ->
         Type::DOUBLE => Statistics::double(None, None, None, nulls, false),
         _ => Statistics::byte_array(None, None, None, nulls, false),
     };
-    let mut out = ChunkBuilder::new(column.clone(), &mut tools.zstd);
+    let mut out = ChunkBuilder::new(column.clone(), &mut tools.press);
     let mut left = rows;
     while left > 0 {
         let here = left.min(PAGE_ROWS);

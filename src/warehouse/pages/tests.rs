@@ -8,14 +8,14 @@ use arrow::array::{
     BooleanArray, Date32Array, DictionaryArray, Float64Array, Int64Array, ListBuilder, RecordBatch, StringArray,
     StringBuilder, TimestampMicrosecondArray,
 };
-use arrow::compute::{cast, concat_batches, max, min};
+use arrow::compute::{cast, concat_batches, interleave, max, min};
 use arrow::datatypes::{Field, Schema, TimeUnit, UInt16Type};
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::arrow::{ArrowSchemaConverter, ArrowWriter};
 use parquet::basic::Encoding;
-use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData};
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use rand::{Rng, SeedableRng};
@@ -95,16 +95,29 @@ fn write(batches: &[Aligned], rows: &[RowAt]) -> Bytes {
 }
 
 fn write_groups_of(size: usize, batches: &[Aligned], rows: &[RowAt]) -> Bytes {
-    let parquet = ArrowSchemaConverter::new().convert(&schema()).unwrap();
-    let mut file =
-        SerializedFileWriter::new(Vec::new(), parquet.root_schema_ptr(), Arc::new(WriterProperties::default()))
-            .unwrap();
+    let mut object = object_of(&schema());
     let length = |b: &Aligned| b.iter().flatten().map(|a| a.len()).next().unwrap_or(0);
     let lengths: Vec<usize> = batches.iter().map(length).collect();
     let groups: Vec<&[RowAt]> = rows.chunks(size).collect();
     let bloom = |column| (column == 0).then_some(0.01);
-    write_row_groups(&mut file, &schema(), (batches.to_vec(), &lengths), &groups, bloom).unwrap();
-    file.into_inner().unwrap().into()
+    write_row_groups(&mut object, &schema(), (batches.to_vec(), &lengths), &groups, bloom).unwrap();
+    whole(object)
+}
+
+fn object_of(schema: &Schema) -> ObjectWriter {
+    ObjectWriter::new(ArrowSchemaConverter::new().convert(schema).unwrap().into())
+}
+
+/// The object in one piece, after a look at what it says of itself in parts.
+fn whole(object: ObjectWriter) -> Bytes {
+    let (hash, length) = object.hash();
+    let parts = object.finish("tests", Vec::new()).unwrap();
+    let whole = parts.whole();
+    assert_eq!(whole.len() as u64, parts.length());
+    assert_eq!(hash, xxhash_rust::xxh3::xxh3_128(&whole[..length as usize]));
+    let read = ParquetMetaDataReader::new().parse_and_finish(&whole).unwrap();
+    assert_eq!(parts.metadata().unwrap(), read);
+    whole
 }
 
 /// As the stock writer writes it, with `kept` bytes of text in statistics and indexes.
@@ -261,14 +274,12 @@ fn a_row_group_is_copied_and_decoded_as_it_is() {
     let plain = decoded.columns().iter().zip(schema.fields()).map(|(c, f)| cast(c, f.data_type()).unwrap());
     assert_eq!(RecordBatch::try_new(schema.clone(), plain.collect()).unwrap(), rows.slice(40_000, 40_000));
 
-    let parquet = ArrowSchemaConverter::new().convert(&schema).unwrap();
-    let properties = Arc::new(WriterProperties::default());
-    let mut file = SerializedFileWriter::new(Vec::new(), parquet.root_schema_ptr(), properties).unwrap();
-    assert!(groups.fit(&file));
+    let mut object = object_of(&schema);
+    assert!(groups.fit(&object));
     for group in [2, 0] {
-        groups.copy(group, &mut file).unwrap();
+        assert!(groups.copy(group, &mut object).unwrap());
     }
-    let copy: Bytes = file.into_inner().unwrap().into();
+    let copy = whole(object);
     assert_eq!(read(&copy), concat_batches(&schema, [&rows.slice(80_000, 20_000), &rows.slice(0, 40_000)]).unwrap());
     let (before, after) = (facts(&stored), facts(&copy));
     for (from, to) in [(2, 0), (0, 1)] {
@@ -289,9 +300,22 @@ fn a_row_group_is_copied_and_decoded_as_it_is() {
     assert!(rows.slice(80_000, 20_000).column(0).as_string::<i32>().iter().all(|id| filter.check(&id.unwrap())));
 
     let other = Arc::new(Schema::new(vec![Field::new("id", DataType::Utf8, false)]));
-    let parquet = ArrowSchemaConverter::new().convert(&other).unwrap();
-    let properties = Arc::new(WriterProperties::default());
-    assert!(!groups.fit(&SerializedFileWriter::new(Vec::new(), parquet.root_schema_ptr(), properties).unwrap()));
+    assert!(!groups.fit(&object_of(&other)));
+}
+
+#[test]
+fn a_row_group_whose_pages_nobody_knows_is_not_copied() {
+    let rows = batch(&mut Pcg64::seed_from_u64(20), 500);
+    let silent = WriterProperties::builder().set_offset_index_disabled(true);
+    let silent = silent.set_statistics_enabled(EnabledStatistics::None).build();
+    let mut writer = ArrowWriter::try_new(Vec::new(), schema(), Some(silent)).unwrap();
+    writer.write(&rows).unwrap();
+    let stored: Bytes = writer.into_inner().unwrap().into();
+    let metadata = ArrowReaderMetadata::load(&stored, ArrowReaderOptions::new()).unwrap();
+    let mut object = object_of(&schema());
+    assert!(!RowGroups::of(&stored, &metadata).copy(0, &mut object).unwrap());
+    let nothing = ArrowReaderMetadata::load(&whole(object), ArrowReaderOptions::new()).unwrap();
+    assert_eq!(nothing.metadata().num_row_groups(), 0);
 }
 
 #[test]

@@ -46,6 +46,13 @@ impl<'a> Source<'a> {
         Some(Source { offsets, data: texts.value_data(), nulls: array.nulls(), keys, each })
     }
 
+    /// The texts of its dictionary, or of its rows.
+    fn values(&self) -> impl Iterator<Item = &'a [u8]> {
+        let data = self.data;
+        let ends = self.offsets.iter().zip(self.offsets.iter().skip(1));
+        ends.map(move |(from, to)| data.get(*from as usize..*to as usize).unwrap_or_default())
+    }
+
     #[inline]
     fn get(&self, row: u32) -> Option<&'a [u8]> {
         let mut row = row as usize;
@@ -107,22 +114,18 @@ fn look_up(sources: &[Option<Source<'_>>], rows: &Rows<'_>, tools: &mut Tools) -
             continue;
         };
         if let Some(keys) = source.keys {
-            // Each of the batch's own values is looked up once, when a row first has it.
+            // Each of the batch's own values is looked up once; then a row's code is a step away.
             own_codes.clear();
-            own_codes.resize(source.offsets.len(), ABSENT);
-            for (row, key) in keys.iter().enumerate() {
-                let slot =
-                    own_codes.get_mut(usize::from(*key)).filter(|_| source.nulls.is_none_or(|n| n.is_valid(row)));
-                let Some(slot) = slot else {
-                    codes.push(ABSENT);
-                    continue;
-                };
-                if *slot == ABSENT {
-                    *slot = source.get(row as u32).map_or(ABSENT, |text| texts.code(text));
+            own_codes.extend(source.values().map(|text| texts.code(text)));
+            let code = |key: &u16| own_codes.get(usize::from(*key)).copied().unwrap_or(ABSENT);
+            match source.nulls {
+                None => codes.extend(keys.iter().map(code)),
+                Some(nulls) => {
+                    let each = keys.iter().zip(nulls.iter());
+                    codes.extend(each.map(|(key, is_there)| if is_there { code(key) } else { ABSENT }));
                 }
-                codes.push(*slot);
-                there += 1;
             }
+            there += length - source.nulls.map_or(0, NullBuffer::null_count);
         } else {
             for row in 0..*length as u32 {
                 let Some(text) = source.get(row) else {
@@ -154,30 +157,29 @@ fn repeats(distinct: usize, values: usize) -> bool {
 /// The chunk of one group of rows from the codes of all; `places`: the rows' numbers among all. `None`: within the group
 /// hardly any value repeats.
 fn from_codes(column: &ColumnDescPtr, places: &[u32], tools: &mut Tools, bloom: Option<f64>) -> Result<Option<Chunk>> {
-    let Tools { zstd, texts, codes, own_codes, own, mine, present, body, data, .. } = tools;
+    let Tools { press, texts, codes, own_codes, own, mine, present, body, data, .. } = tools;
     // Every group has a dictionary of its own: codes are counted anew.
     own_codes.clear();
     own_codes.resize(texts.len(), ABSENT);
     own.clear();
     mine.clear();
+    // First the codes alone, from all over memory; then what is to be done with each.
+    mine.extend(places.iter().map(|place| codes.get(*place as usize).copied().unwrap_or(ABSENT)));
     present.clear();
-    for place in places {
-        let code = codes.get(*place as usize);
-        let Some((code, slot)) = code.and_then(|code| Some((*code, own_codes.get_mut(*code as usize)?))) else {
-            present.push(0);
-            continue;
-        };
-        present.push(1);
+    present.extend(mine.iter().map(|code| u8::from(*code != ABSENT)));
+    mine.retain_mut(|code| {
+        let Some(slot) = own_codes.get_mut(*code as usize) else { return false };
         if *slot == ABSENT {
             *slot = own.len() as u32;
-            own.push(code);
+            own.push(*code);
         }
-        mine.push(*slot);
-    }
+        *code = *slot;
+        true
+    });
     if !repeats(own.len(), mine.len()) {
         return Ok(None);
     }
-    let mut out = ChunkBuilder::new(column.clone(), zstd);
+    let mut out = ChunkBuilder::new(column.clone(), press);
     data.clear();
     own.iter().for_each(|code| data.extend_from_slice(texts.entry(*code)));
     out.dictionary(data, own.len(), Look::Far)?;
@@ -188,7 +190,7 @@ fn from_codes(column: &ColumnDescPtr, places: &[u32], tools: &mut Tools, bloom: 
     });
     let width = hybrid::bit_width(own.len().saturating_sub(1) as u32);
     let mut whole = TextBounds::default();
-    let mut seen = vec![false; own.len()];
+    let mut seen = vec![0u8; own.len()];
     let mut left = mine.as_slice();
     for page in present.chunks(PAGE_ROWS) {
         let here: usize = page.iter().map(|p| usize::from(*p)).sum();
@@ -200,14 +202,14 @@ fn from_codes(column: &ColumnDescPtr, places: &[u32], tools: &mut Tools, bloom: 
         }
         body.push(width);
         hybrid::encode(mine, width, body);
-        let mut bounds = TextBounds::default();
         for code in mine {
-            if let Some(seen) = seen.get_mut(*code as usize).filter(|seen| !**seen) {
-                *seen = true;
-                bounds.take(own.get(*code as usize).map_or(&[], |code| texts.text(*code)));
+            if let Some(seen) = seen.get_mut(*code as usize) {
+                *seen = 1;
             }
         }
-        seen.fill(false);
+        let mut bounds = TextBounds::default();
+        own.iter().zip(&seen).filter(|(_, seen)| **seen == 1).for_each(|(code, _)| bounds.take(texts.text(*code)));
+        seen.fill(0);
         whole.join(&bounds);
         out.data(body, page.len(), page.len() - here, Encoding::RLE_DICTIONARY, page_bounds(&bounds, NAMES))?;
     }
@@ -222,9 +224,9 @@ fn from_values(
     tools: &mut Tools,
     bloom: Option<f64>,
 ) -> Result<Chunk> {
-    let Tools { zstd, present, lengths, body, data, .. } = tools;
+    let Tools { press, present, lengths, body, data, .. } = tools;
     let mut bloom = bloom.map(|fpp| bloom_filter(rows.len(), fpp));
-    let mut out = ChunkBuilder::new(column.clone(), zstd);
+    let mut out = ChunkBuilder::new(column.clone(), press);
     let mut whole = TextBounds::default();
     let mut nulls = 0;
     let mut left = rows;
