@@ -276,6 +276,20 @@ mod tests {
         assert_eq!(keys, ["p/a.avro", "p/linked/b.avro"]);
     }
 
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_linked_file_is_what_it_names() {
+        let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        touch(other.path(), "elsewhere.avro");
+        std::os::unix::fs::symlink(other.path().join("elsewhere.avro"), dir.path().join("here.avro")).unwrap();
+        std::os::unix::fs::symlink("nowhere", dir.path().join("broken.avro")).unwrap();
+        let bucket = Bucket::open(dir.path().to_str().unwrap(), &[]).unwrap();
+        let listed = bucket.list(&|_| None).await.unwrap().objects;
+        assert_eq!(listed.iter().map(|o| (&*o.key, o.size)).collect::<Vec<_>>(), [("here.avro", 14)]);
+        let fetched = bucket.fetch(&listed[0], u64::MAX).await.unwrap();
+        assert!(matches!(fetched, Fetched::Bytes(bytes, version) if bytes == "elsewhere.avro" && version == listed[0]));
+    }
+
     #[tokio::test]
     async fn many_folders_are_listed_once_each() {
         let dir = tempfile::tempdir().unwrap();

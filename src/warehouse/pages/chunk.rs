@@ -22,6 +22,11 @@ pub struct Chunk {
     pub close: ColumnCloseResult,
 }
 
+/// Where a chunk's first page is said to lie.
+pub(super) fn start_of(column: &ColumnChunkMetaData) -> i64 {
+    column.dictionary_page_offset().unwrap_or_else(|| column.data_page_offset())
+}
+
 impl Chunk {
     /// One of a stored file, by the numbers of its row group and column. `None`: the file's indexes do not say where its
     /// pages are.
@@ -38,9 +43,12 @@ impl Chunk {
             return Ok(None);
         };
         let column_index = about.column_index().and_then(|index| index.get(group)?.get(column)).cloned();
-        let (start, length) = metadata.byte_range();
-        let range = usize::try_from(start).ok().zip(usize::try_from(start + length).ok());
-        let (from, to) = range.filter(|(from, to)| from <= to && *to <= file.len()).ok_or_else(missing)?;
+        let length = u64::try_from(metadata.compressed_size()).map_err(|_| missing())?;
+        let from = usize::try_from(start_of(&metadata)).map_err(|_| missing())?;
+        let to = usize::try_from(length).ok().and_then(|length| from.checked_add(length)).ok_or_else(missing)?;
+        if to > file.len() {
+            return Err(missing());
+        }
         let close = ColumnCloseResult {
             bytes_written: length,
             rows_written: u64::try_from(of_group.num_rows()).unwrap_or(0),

@@ -1,7 +1,7 @@
 //! A Parquet object under construction, in parts: column chunks stay the bytes they are, and only what is small is put
 //! together. Made in one piece it would be copied once more, and for a moment be there twice.
 
-use super::chunk::Chunk;
+use super::chunk::{Chunk, start_of};
 use bytes::Bytes;
 use object_store::PutPayload;
 use parquet::errors::{ParquetError, Result};
@@ -71,7 +71,8 @@ impl ObjectWriter {
         for Chunk { bytes, close } in chunks {
             let missing = || ParquetError::General("a column does not say where its pages are".to_string());
             let from = start_of(&close.metadata);
-            let moved = |offset: i64| offset - from + self.length as i64;
+            // A stored footer may say anything.
+            let moved = |offset: i64| offset.saturating_sub(from).saturating_add(self.length as i64);
             let mut pages = close.offset_index.ok_or_else(missing)?;
             pages.page_locations.iter_mut().for_each(|page| page.offset = moved(page.offset));
             offset_index.push(pages);
@@ -94,7 +95,9 @@ impl ObjectWriter {
             self.push(bytes.into());
         }
         let group = RowGroupMetaData::builder(self.schema.clone())
-            .set_total_byte_size(columns.iter().map(ColumnChunkMetaData::uncompressed_size).sum())
+            .set_total_byte_size(
+                columns.iter().map(ColumnChunkMetaData::uncompressed_size).fold(0, i64::saturating_add),
+            )
             .set_column_metadata(columns)
             .set_num_rows(rows as i64)
             .set_ordinal(ordinal)
@@ -150,11 +153,6 @@ impl ObjectWriter {
         self.parts.push(footer.bytes.into());
         Ok(Parts(self.parts))
     }
-}
-
-/// Where a chunk's first page lies.
-fn start_of(column: &ColumnChunkMetaData) -> i64 {
-    column.dictionary_page_offset().unwrap_or_else(|| column.data_page_offset())
 }
 
 /// Keeps what is written behind so many bytes, which lie elsewhere.

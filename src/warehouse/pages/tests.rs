@@ -15,7 +15,7 @@ use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, Parq
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::arrow::{ArrowSchemaConverter, ArrowWriter};
 use parquet::basic::Encoding;
-use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
+use parquet::file::metadata::{ColumnChunkMetaDataBuilder, PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use rand::{Rng, SeedableRng};
@@ -316,6 +316,27 @@ fn a_row_group_whose_pages_nobody_knows_is_not_copied() {
     assert!(!RowGroups::of(&stored, &metadata).copy(0, &mut object).unwrap());
     let nothing = ArrowReaderMetadata::load(&whole(object), ArrowReaderOptions::new()).unwrap();
     assert_eq!(nothing.metadata().num_row_groups(), 0);
+}
+
+#[test]
+fn a_footer_that_lies_about_a_column_is_an_error() {
+    let rows = batch(&mut Pcg64::seed_from_u64(21), 500);
+    let order: Vec<RowAt> = (0..500).map(|row| RowAt { batch: 0, row }).collect();
+    let stored = ours(std::slice::from_ref(&rows), &order);
+    let about = facts(&stored);
+    let refused = |lie: fn(ColumnChunkMetaDataBuilder) -> ColumnChunkMetaDataBuilder| {
+        let mut columns = about.row_group(0).columns().to_vec();
+        columns[5] = lie(columns[5].clone().into_builder().set_dictionary_page_offset(None)).build().unwrap();
+        let group = about.row_group(0).clone().into_builder().set_column_metadata(columns).build().unwrap();
+        let lying = about.as_ref().clone().into_builder().set_row_groups(vec![group]).build();
+        Chunk::stored(&stored, &lying, (0, 5), None).is_err()
+    };
+    assert!(refused(|column| column.set_data_page_offset(-5)));
+    assert!(refused(|column| column.set_data_page_offset(i64::MAX)));
+    assert!(refused(|column| column.set_total_compressed_size(-1)));
+    assert!(refused(|column| column.set_total_compressed_size(i64::MAX)));
+    assert!(!refused(|column| column));
+    assert!([(0, 99), (1, 0)].into_iter().all(|place| Chunk::stored(&stored, &about, place, None).is_err()));
 }
 
 #[test]
