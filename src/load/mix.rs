@@ -97,13 +97,15 @@ impl Mix {
             self.admitted += (rows - known) as u64;
         }
         let mut batches = std::mem::take(&mut self.waiting);
-        let mut left = keep.as_slice();
-        for batch in batches.iter_mut().filter(|_| !elsewhere.is_empty()) {
-            let (here, rest) = left.split_at_checked(batch.len()).unwrap_or((left, &[]));
-            left = rest;
-            batch.retain(here);
+        if !elsewhere.is_empty() {
+            let mut left = keep.as_slice();
+            for batch in &mut batches {
+                let (here, rest) = left.split_at_checked(batch.len()).unwrap_or((left, &[]));
+                left = rest;
+                batch.retain(here);
+            }
+            batches.retain(|batch| !batch.is_empty());
         }
-        batches.retain(|batch| !batch.is_empty());
         self.waiting_bytes = 0;
         self.waiting_from = self.ids.len();
         for id in elsewhere {

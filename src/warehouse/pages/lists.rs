@@ -3,15 +3,13 @@
 
 use super::chunk::Chunk;
 use super::{RowAt, Rows};
-use arrow::array::{Array, ArrayRef, new_null_array};
+use arrow::array::{Array, ArrayRef, RecordBatch, new_null_array};
 use arrow::compute::interleave;
 use arrow::datatypes::{FieldRef, Schema};
-use parquet::arrow::ArrowSchemaConverter;
-use parquet::arrow::arrow_writer::{ArrowRowGroupWriterFactory, compute_leaves};
+use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::properties::WriterProperties;
-use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnDescPtr;
 use std::sync::Arc;
 
@@ -25,23 +23,12 @@ pub(super) fn chunks(
     let none = new_null_array(field.data_type(), rows.lengths.iter().max().copied().unwrap_or(0));
     let arrays: Vec<&dyn Array> = arrays.iter().map(|array| array.unwrap_or(&none).as_ref()).collect();
     let schema = Arc::new(Schema::new(vec![field.clone()]));
-    let parquet = ArrowSchemaConverter::new().convert(&schema)?;
     let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
-    let properties = Arc::new(properties);
     let chunk = |group: &&[RowAt]| {
         let places: Vec<(usize, usize)> = group.iter().map(|at| (at.batch as usize, at.row as usize)).collect();
-        let together = interleave(&arrays, &places)?;
         let mut bytes = Vec::new();
-        let mut file = SerializedFileWriter::new(&mut bytes, parquet.root_schema_ptr(), properties.clone())?;
-        let writers = ArrowRowGroupWriterFactory::new(&file, schema.clone()).create_column_writers(0)?;
-        let mut of_file = file.next_row_group()?;
-        for mut writer in writers {
-            for leaf in compute_leaves(field, &together)? {
-                writer.write(&leaf)?;
-            }
-            writer.close()?.append_to_row_group(&mut of_file)?;
-        }
-        of_file.close()?;
+        let mut file = ArrowWriter::try_new(&mut bytes, schema.clone(), Some(properties.clone()))?;
+        file.write(&RecordBatch::try_new(schema.clone(), vec![interleave(&arrays, &places)?])?)?;
         let about = file.close()?;
         Chunk::stored(&bytes.into(), &about, (0, 0), None)?
             .ok_or_else(|| ParquetError::General(format!("{} has no pages", leaf.path())))

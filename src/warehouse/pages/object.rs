@@ -18,8 +18,6 @@ use std::io::{self, Write};
 const MAGIC: &[u8] = b"PAR1";
 /// The version of the format as the parquet crate counts it, for files that every reader knows.
 const VERSION: i32 = 1;
-/// Stands for bytes that lie elsewhere, where they only count.
-const NOTHING: &[u8] = &[0; 64 << 10];
 /// Bytes from where on a chunk is a part of its own.
 const LARGE: usize = 64 << 10;
 
@@ -80,19 +78,20 @@ impl ObjectWriter {
             let (data, dictionary) = (close.metadata.data_page_offset(), close.metadata.dictionary_page_offset());
             // Where indexes and filters lie in the object it may come from means nothing here.
             let here = close.metadata.into_builder().set_column_index_offset(None).set_column_index_length(None);
+            let here = here.set_bloom_filter_offset(None).set_bloom_filter_length(None);
             let here = here.set_data_page_offset(moved(data)).set_dictionary_page_offset(dictionary.map(moved));
             placed.push((here, close.bloom_filter));
             self.push(bytes);
         }
         let mut columns = Vec::with_capacity(placed.len());
-        for (column, filter) in placed {
-            let (mut bytes, at) = (Vec::new(), self.length as i64);
-            if let Some(filter) = &filter {
+        for (mut column, filter) in placed {
+            if let Some(filter) = filter {
+                let (mut bytes, at) = (Vec::new(), self.length as i64);
                 filter.write(&mut bytes)?;
+                column = column.set_bloom_filter_offset(Some(at)).set_bloom_filter_length(Some(bytes.len() as i32));
+                self.push(bytes.into());
             }
-            let column = column.set_bloom_filter_offset(filter.as_ref().map(|_| at));
-            columns.push(column.set_bloom_filter_length(filter.map(|_| bytes.len() as i32)).build()?);
-            self.push(bytes.into());
+            columns.push(column.build()?);
         }
         let group = RowGroupMetaData::builder(self.schema.clone())
             .set_total_byte_size(
@@ -145,17 +144,14 @@ impl ObjectWriter {
             .build();
         let mut footer = Behind { left: self.length, bytes: Vec::new() };
         let mut counted = TrackedWrite::new(&mut footer);
-        while counted.bytes_written() < self.length as usize {
-            let left = self.length as usize - counted.bytes_written();
-            counted.write_all(NOTHING.get(..left).unwrap_or(NOTHING))?;
-        }
+        self.parts.iter().try_for_each(|part| counted.write_all(part))?;
         ParquetMetaDataWriter::new_with_tracked(counted, &metadata).finish()?;
         self.parts.push(footer.bytes.into());
         Ok(Parts(self.parts))
     }
 }
 
-/// Keeps what is written behind so many bytes, which lie elsewhere.
+/// Keeps what is written behind so many bytes: those lie elsewhere, and only count.
 struct Behind {
     left: u64,
     bytes: Vec<u8>,
@@ -177,7 +173,6 @@ impl Write for Behind {
 }
 
 /// The bytes of a finished object, in order; the last part is its footer.
-#[derive(Clone)]
 pub struct Parts(Vec<Bytes>);
 
 impl Parts {
@@ -192,11 +187,6 @@ impl Parts {
         let mut reader = ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Skip);
         reader.try_parse_sized(&footer, self.length())?;
         reader.finish()
-    }
-
-    /// All of it in one piece.
-    pub fn whole(&self) -> Bytes {
-        self.0.concat().into()
     }
 }
 

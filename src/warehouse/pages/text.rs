@@ -190,7 +190,7 @@ fn from_codes(column: &ColumnDescPtr, places: &[u32], tools: &mut Tools, bloom: 
     });
     let width = hybrid::bit_width(own.len().saturating_sub(1) as u32);
     let mut whole = TextBounds::default();
-    let mut seen = vec![0u8; own.len()];
+    let mut seen = vec![false; own.len()];
     let mut left = mine.as_slice();
     for page in present.chunks(PAGE_ROWS) {
         let here: usize = page.iter().map(|p| usize::from(*p)).sum();
@@ -204,12 +204,12 @@ fn from_codes(column: &ColumnDescPtr, places: &[u32], tools: &mut Tools, bloom: 
         hybrid::encode(mine, width, body);
         for code in mine {
             if let Some(seen) = seen.get_mut(*code as usize) {
-                *seen = 1;
+                *seen = true;
             }
         }
         let mut bounds = TextBounds::default();
-        own.iter().zip(&seen).filter(|(_, seen)| **seen == 1).for_each(|(code, _)| bounds.take(texts.text(*code)));
-        seen.fill(0);
+        own.iter().zip(&seen).filter(|(_, seen)| **seen).for_each(|(code, _)| bounds.take(texts.text(*code)));
+        seen.fill(false);
         whole.join(&bounds);
         out.data(body, page.len(), page.len() - here, Encoding::RLE_DICTIONARY, page_bounds(&bounds, NAMES))?;
     }
