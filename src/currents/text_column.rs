@@ -92,8 +92,8 @@ impl TextColumn {
     fn make_room(&mut self, length: usize) {
         /// No more than this by the first value's length: it may be the longest by far.
         const AT_FIRST: usize = 1 << 16;
-        /// No more than this, or than is there already.
-        const THEN: usize = 1 << 18;
+        /// No more than this, or than is there already: what is not used is given back.
+        const THEN: usize = 1 << 22;
         let rows = self.offsets.capacity() - self.offsets.len();
         let guess = match self.data.len() / self.len().max(1) {
             0 => rows.saturating_mul(length).min(AT_FIRST),

@@ -19,6 +19,14 @@ struct Entry {
     parts: Vec<FilePart>,
 }
 
+impl Entry {
+    fn add(&mut self, part: FilePart) {
+        // Nearly every file has one share, and there may be very many files: a vector takes room for four by itself.
+        self.parts.reserve_exact(1);
+        self.parts.push(part);
+    }
+}
+
 impl Ledger {
     /// A ledger that waits for every planned file.
     pub fn expecting(plan: &Plan) -> Ledger {
@@ -34,14 +42,14 @@ impl Ledger {
         for part in parts {
             let entry = self.entry(part.file.key.clone());
             entry.expected += 1;
-            entry.parts.push(part);
+            entry.add(part);
         }
     }
 
     /// A table's shares.
     pub fn take(&mut self, parts: Vec<FilePart>) {
         for part in parts {
-            self.entry(part.file.key.clone()).parts.push(part);
+            self.entry(part.file.key.clone()).add(part);
         }
     }
 
@@ -56,7 +64,7 @@ impl Ledger {
         for file in plan.days.values().flat_map(|d| &d.files) {
             planned.insert(&file.listed.key, file);
         }
-        let (mut done, mut undone) = (Vec::new(), Vec::new());
+        let (mut done, mut undone) = (Vec::with_capacity(self.files.len()), Vec::new());
         for (key, entry) in self.files {
             let whole = entry.parts.len() == entry.expected && !plan.partial.contains(&*key);
             let state = if whole { state(&key, entry.parts, planned.get(&*key).copied(), now) } else { None };
@@ -65,7 +73,7 @@ impl Ledger {
                 None => undone.push(key),
             }
         }
-        done.sort_by(|a, b| a.key.cmp(&b.key));
+        done.sort_unstable_by(|a, b| a.key.cmp(&b.key));
         (done, undone)
     }
 }

@@ -6,6 +6,7 @@ pub mod checkpoint;
 pub mod checkpoint_files;
 pub mod clouds;
 pub mod dataset;
+mod digits;
 pub mod encode;
 pub mod footer;
 pub mod gaps;

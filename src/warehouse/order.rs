@@ -5,6 +5,7 @@
 //! user beside each other compress better and make lifecycle queries cheaper (measured before this was chosen: 5 %
 //! smaller, 12 to 20 % less CPU).
 
+use super::digits::by_digits;
 use super::pages::RowAt;
 use crate::table::TIME;
 use arrow::array::{Array, AsArray, RecordBatch};
@@ -82,40 +83,48 @@ pub fn in_order(batches: &[Selected], queue_date: NaiveDate) -> (Vec<RowAt>, usi
             part.push(user, time, RowAt { batch: number as u32, row: at });
         }
     }
-    let on_time = keys.rest.len();
-    let mut rows = Vec::with_capacity(on_time + late.rest.len());
+    let on_time = keys.rows.len();
+    let mut rows = Vec::with_capacity(on_time + late.rows.len());
     keys.sort_into(&mut rows);
     late.sort_into(&mut rows);
     (rows, on_time)
 }
 
-/// Rows to be put in order. First by numbers alone, half as wide as all there is to compare: the first half of what is
-/// known of the user, and which row it is. Only rows with the same first half, mostly the few of one user, are then
-/// compared by the rest.
+/// Rows to be put in order: first by a part of what is known of their users, digit by digit; then those for which it is
+/// the same, mostly the few of one user, by all there is.
 #[derive(Default)]
 struct Keys {
-    heads: Vec<u128>,
-    rest: Vec<(u64, i64, RowAt)>,
+    users: Vec<u64>,
+    /// What rows with the same number above are compared by.
+    rest: Vec<(u64, i64)>,
+    rows: Vec<RowAt>,
 }
 
 impl Keys {
     fn with_room_for(rows: usize) -> Keys {
-        Keys { heads: Vec::with_capacity(rows), rest: Vec::with_capacity(rows) }
+        Keys { users: Vec::with_capacity(rows), rest: Vec::with_capacity(rows), rows: Vec::with_capacity(rows) }
     }
 
     fn push(&mut self, user: u128, time: i64, at: RowAt) {
-        self.heads.push((user >> 64) << 64 | self.rest.len() as u128);
-        self.rest.push((user as u64, time, at));
+        self.users.push((user >> 64) as u64);
+        self.rest.push((user as u64, time));
+        self.rows.push(at);
     }
 
-    fn sort_into(mut self, rows: &mut Vec<RowAt>) {
-        self.heads.sort_unstable();
+    /// The rows in order, behind those that `rows` has.
+    fn sort_into(self, rows: &mut Vec<RowAt>) {
+        let keys = by_digits(&self.users);
+        let whole = |row: usize| Some((*self.users.get(row)?, *self.rest.get(row)?, *self.rows.get(row)?));
         let mut alike = Vec::new();
-        for same in self.heads.chunk_by(|one, next| one >> 64 == next >> 64) {
+        for same in keys.chunk_by(|one, next| one.head == next.head) {
+            if let [one] = same {
+                rows.extend(self.rows.get(one.place as usize));
+                continue;
+            }
             alike.clear();
-            alike.extend(same.iter().filter_map(|head| self.rest.get(*head as u64 as usize).copied()));
+            alike.extend(same.iter().filter_map(|key| whole(key.place as usize)));
             alike.sort_unstable();
-            rows.extend(alike.iter().map(|key| key.2));
+            rows.extend(alike.iter().map(|(_, _, at)| *at));
         }
     }
 }

@@ -114,8 +114,9 @@ impl<'a> Blocks<'a> {
         let mut ahead = self.cursor;
         let Ok((count, size)) = ahead.long().and_then(|count| Ok((count, ahead.long()?))) else { return 0 };
         let (Ok(count), Ok(size)) = (usize::try_from(count), usize::try_from(size)) else { return 0 };
-        let blocks = self.cursor.left().min(bytes) / size.max(1);
-        count.saturating_mul(blocks.max(1))
+        // The last block is seldom full: whole blocks would be too many or too few by most of one.
+        let bytes = self.cursor.left().min(bytes).max(size);
+        count.saturating_mul(bytes) / size.max(1)
     }
 
     /// The next block; `None` exactly at the end of the file, and where the bytes end inside a block and the file does

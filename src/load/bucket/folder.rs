@@ -1,6 +1,7 @@
 //! A source on this machine: the walk is ours. It leaves out whole days by their folder's name, and survives any file
-//! name.
+//! name. Files are read on the spot as long as that is quick.
 
+use super::pace::Pace;
 use super::{Bound, Fetched, Listed, Listing, Opened, Ranges, is_before};
 use crate::error::{Error, Result};
 use crate::warehouse::refusal::disk_error;
@@ -8,13 +9,70 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::path::{Path as FsPath, PathBuf};
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
+use std::time::{Instant, UNIX_EPOCH};
 
-/// Lists a folder.
-pub fn list(root: &FsPath, bound: Bound<'_>) -> Result<Listing> {
-    let mut listing = Listing::default();
-    walk(root, "", bound, &mut Vec::new(), &mut listing)?;
-    Ok(listing)
+/// See the module.
+#[derive(Debug, Clone)]
+pub struct Folder {
+    root: PathBuf,
+    pace: Arc<Pace>,
+}
+
+impl Folder {
+    /// A folder by its path.
+    pub fn new(root: PathBuf) -> Folder {
+        Folder { root, pace: Arc::default() }
+    }
+
+    /// See [`super::Bucket::list`].
+    pub fn list(&self, bound: Bound<'_>) -> Result<Listing> {
+        let mut listing = Listing::default();
+        walk(&self.root, "", bound, &mut Vec::new(), &mut listing)?;
+        Ok(listing)
+    }
+
+    /// See [`super::Bucket::open_in_ranges`].
+    pub async fn open_in_ranges(&self, address: &str, listed: &Listed, most: u64, range: u64) -> Result<Opened> {
+        let wrong = |e: String| Error::failed(format!("cannot read {} in {address}", listed.key)).because(e);
+        let (path, key) = (self.root.join(&*listed.key), listed.key.clone());
+        let opened = tokio::task::spawn_blocking(move || open(path, key, most, range)).await;
+        opened.map_err(|e| wrong(e.to_string()))?.map_err(|e| wrong(e.to_string()))
+    }
+
+    /// Reads files in one go, one outcome each: on the spot where they are there at once, or else by another thread.
+    pub async fn read_together(&self, address: &str, listed: &[Listed], most: u64) -> Vec<Result<Fetched>> {
+        if !self.pace.is_quick() {
+            return self.read_aside(address, listed, most).await;
+        }
+        let begun = Instant::now();
+        let fetched = listed.iter().map(|file| read_from(&self.root, address, file, most, room(file, most))).collect();
+        self.pace.took(listed.len(), listed.iter().map(|file| file.size).sum(), begun.elapsed());
+        fetched
+    }
+
+    /// The same by another thread, however long it takes. One thread for all of them: handing a tiny file to another
+    /// thread costs more than reading it.
+    pub async fn read_aside(&self, address: &str, listed: &[Listed], most: u64) -> Vec<Result<Fetched>> {
+        let (root, files, to) = (self.root.clone(), listed.to_vec(), address.to_string());
+        // The memory is taken here: the allocator keeps what a thread took for that thread, and there are many readers.
+        let rooms: Vec<Vec<u8>> = listed.iter().map(|file| room(file, most)).collect();
+        let read = move || {
+            let each = files.iter().zip(rooms);
+            each.map(|(file, room)| read_from(&root, &to, file, most, room)).collect()
+        };
+        let cut_short = |e: tokio::task::JoinError| {
+            let text = e.to_string();
+            let each =
+                |one: &Listed| Err(Error::failed(format!("reading {} was cut short", one.key)).because(text.clone()));
+            listed.iter().map(each).collect()
+        };
+        tokio::task::spawn_blocking(read).await.unwrap_or_else(cut_short)
+    }
+}
+
+fn read_from(root: &FsPath, address: &str, file: &Listed, most: u64, room: Vec<u8>) -> Result<Fetched> {
+    read(&root.join(&*file.key), &file.key, most, room)
+        .map_err(|e| Error::failed(format!("cannot read {} in {address}", file.key)).because(e))
 }
 
 fn walk(root: &FsPath, under: &str, bound: Bound<'_>, links: &mut Vec<PathBuf>, listing: &mut Listing) -> Result<()> {
@@ -80,7 +138,7 @@ fn of_file(key: impl Into<Arc<str>>, meta: &fs::Metadata) -> Listed {
 pub const SPARE: usize = 32;
 
 /// Room for a listed file.
-pub fn room(file: &Listed, most: u64) -> Vec<u8> {
+fn room(file: &Listed, most: u64) -> Vec<u8> {
     Vec::with_capacity(usize::try_from(file.size.min(most)).unwrap_or(0).saturating_add(SPARE))
 }
 
@@ -90,7 +148,7 @@ pub fn is_still(path: &FsPath, was: &Listed) -> bool {
 }
 
 /// Opens a file to be read in ranges, unless it has more than `most` bytes.
-pub fn open(path: PathBuf, key: Arc<str>, most: u64, range: u64) -> std::io::Result<Opened> {
+fn open(path: PathBuf, key: Arc<str>, most: u64, range: u64) -> std::io::Result<Opened> {
     let opened = File::open(&path).and_then(|file| Ok((file.metadata()?, file)));
     match opened {
         Ok((now, _)) if now.len() > most => Ok(Opened::Instead(Fetched::TooLarge(now.len()))),
@@ -112,7 +170,7 @@ fn not_read(error: std::io::Error) -> std::io::Result<Fetched> {
 }
 
 /// Reads a file whole into `bytes`, unless it has more than `most` bytes.
-pub fn read(path: &FsPath, key: &Arc<str>, most: u64, mut bytes: Vec<u8>) -> std::io::Result<Fetched> {
+fn read(path: &FsPath, key: &Arc<str>, most: u64, mut bytes: Vec<u8>) -> std::io::Result<Fetched> {
     // A file that is being rewritten while it is read gives a mixture: read until two looks agree. One that is replaced by
     // another stays what it was for whoever has it open, and the next listing has the other.
     for _ in 0..5 {

@@ -2,6 +2,7 @@
 
 mod folder;
 mod objects;
+mod pace;
 mod ranges;
 
 use crate::currents::{QueueHour, event_type_prefix};
@@ -10,10 +11,10 @@ use crate::warehouse::Requests;
 use crate::warehouse::clouds;
 use crate::warehouse::store::local_folder;
 use bytes::Bytes;
+use folder::Folder;
 use object_store::ObjectStore;
 use objects::Objects;
 pub use ranges::Ranges;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The source of a pass.
@@ -25,7 +26,7 @@ pub struct Bucket {
 
 #[derive(Debug, Clone)]
 enum Place {
-    Folder(PathBuf),
+    Folder(Folder),
     Objects(Objects),
 }
 
@@ -90,7 +91,7 @@ impl Bucket {
                     "--source is the folder or bucket that holds the export, e.g. ./currents or s3://bucket/currents",
                 ));
             }
-            Some(folder) => Place::Folder(folder),
+            Some(folder) => Place::Folder(Folder::new(folder)),
             None => Place::Objects(Objects::remote(clouds::open(address, options)?)),
         };
         Ok(Bucket { address: address.to_string(), place })
@@ -109,7 +110,7 @@ impl Bucket {
     /// The requests made so far, for a source behind a network.
     pub fn requests(&self) -> Option<Requests> {
         match &self.place {
-            Place::Folder(_) => None,
+            Place::Folder(..) => None,
             Place::Objects(objects) => objects.requests(),
         }
     }
@@ -127,7 +128,7 @@ impl Bucket {
 
     async fn look(&self, bound: Bound<'_>, everything: bool) -> Result<Listing> {
         let mut listing = match &self.place {
-            Place::Folder(root) => folder::list(root, bound)?,
+            Place::Folder(folder) => folder.list(bound)?,
             Place::Objects(objects) => objects.list(&self.address, bound, everything).await?,
         };
         listing.objects.sort_by(|a, b| a.key.cmp(&b.key));
@@ -137,7 +138,7 @@ impl Bucket {
     /// The first keys of the source, at most one page; what `doctor` reads to see that listing works.
     pub async fn first_page(&self) -> Result<Listing> {
         match &self.place {
-            Place::Folder(root) => folder::list(root, &|_| None),
+            Place::Folder(folder) => folder.list(&|_| None),
             Place::Objects(objects) => objects.first_page(&self.address).await,
         }
     }
@@ -145,9 +146,10 @@ impl Bucket {
     /// Reads an object whole, unless it has more than `most` bytes.
     pub async fn fetch(&self, listed: &Listed, most: u64) -> Result<Fetched> {
         match &self.place {
-            Place::Folder(_) => {
-                let fetched = self.fetch_all(std::slice::from_ref(listed), most).await.into_iter().next();
-                fetched.unwrap_or_else(|| Err(Error::failed(format!("reading {} was cut short", listed.key))))
+            Place::Folder(folder) => {
+                let fetched = folder.read_aside(&self.address, std::slice::from_ref(listed), most).await;
+                let cut_short = || Err(Error::failed(format!("reading {} was cut short", listed.key)));
+                fetched.into_iter().next().unwrap_or_else(cut_short)
             }
             Place::Objects(objects) => objects.fetch(&self.address, listed, most).await,
         }
@@ -157,50 +159,25 @@ impl Bucket {
     /// does not say which version a range is of, it is read whole.
     pub async fn open_in_ranges(&self, listed: &Listed, most: u64, range: u64) -> Result<Opened> {
         match &self.place {
-            Place::Folder(root) => {
-                let wrong =
-                    |e: String| Error::failed(format!("cannot read {} in {}", listed.key, self.address)).because(e);
-                let (path, key) = (root.join(&*listed.key), listed.key.clone());
-                let open = move || folder::open(path, key, most, range);
-                tokio::task::spawn_blocking(open)
-                    .await
-                    .map_err(|e| wrong(e.to_string()))?
-                    .map_err(|e| wrong(e.to_string()))
-            }
+            Place::Folder(folder) => folder.open_in_ranges(&self.address, listed, most, range).await,
             Place::Objects(objects) => objects.open_in_ranges(&self.address, listed, most, range).await,
         }
     }
 
-    /// Reads several objects, one outcome each. From a folder they are read in one go: handing a tiny file to another
-    /// thread costs more than reading it.
+    /// Reads several objects, one outcome each. From a folder they are read in one go, and on the spot where they are
+    /// there at once: that holds up the thread that asks.
     pub async fn fetch_all(&self, listed: &[Listed], most: u64) -> Vec<Result<Fetched>> {
-        let Place::Folder(root) = &self.place else {
-            return futures::future::join_all(listed.iter().map(|one| self.fetch(one, most))).await;
-        };
-        let (root, files, address) = (root.clone(), listed.to_vec(), self.address.clone());
-        // The memory is taken here: the allocator keeps what a thread took for that thread, and there are many readers.
-        let rooms: Vec<Vec<u8>> = listed.iter().map(|file| folder::room(file, most)).collect();
-        let read = move || {
-            let one = |(file, room): (&Listed, Vec<u8>)| {
-                folder::read(&root.join(&*file.key), &file.key, most, room)
-                    .map_err(|e| Error::failed(format!("cannot read {} in {address}", file.key)).because(e))
-            };
-            files.iter().zip(rooms).map(one).collect()
-        };
-        let cut_short = |e: tokio::task::JoinError| {
-            let text = e.to_string();
-            let each =
-                |one: &Listed| Err(Error::failed(format!("reading {} was cut short", one.key)).because(text.clone()));
-            listed.iter().map(each).collect()
-        };
-        tokio::task::spawn_blocking(read).await.unwrap_or_else(cut_short)
+        match &self.place {
+            Place::Folder(folder) => folder.read_together(&self.address, listed, most).await,
+            Place::Objects(_) => futures::future::join_all(listed.iter().map(|one| self.fetch(one, most))).await,
+        }
     }
 
     /// How many of such reads to begin ahead, when so many are allowed. A disk answers at once: what is read early only
     /// lies in memory.
     pub fn ahead(&self, allowed: usize) -> usize {
         match &self.place {
-            Place::Folder(_) => allowed.min(2),
+            Place::Folder(..) => allowed.min(2),
             Place::Objects(_) => allowed,
         }
     }
@@ -208,7 +185,7 @@ impl Bucket {
     /// How many files, and of how many bytes together, are best read in one go.
     pub fn bundle(&self) -> (usize, u64) {
         match &self.place {
-            Place::Folder(_) => (64, 1 << 20),
+            Place::Folder(..) => (64, 1 << 20),
             Place::Objects(_) => (1, u64::MAX),
         }
     }

@@ -15,6 +15,11 @@ pub(super) fn encode(values: &[i64], out: &mut Vec<u8>) {
         return varint(0, out);
     };
     varint(zigzag(*first), out);
+    if are_alike(values) {
+        // Nothing differs, in no bits: the lengths of ids, which are most of what comes here.
+        out.resize(out.len() + rest.len().div_ceil(BLOCK) * (1 + MINIBLOCKS), 0);
+        return;
+    }
     let (mut before, mut differences) = (*first, [0i64; BLOCK]);
     for block in rest.chunks(BLOCK) {
         let (differences, least) = less_the_one_before(block, &mut before, &mut differences);
@@ -29,6 +34,13 @@ pub(super) fn encode(values: &[i64], out: &mut Vec<u8>) {
             pack(miniblock, least, width, out);
         }
     }
+}
+
+/// Whether all are one value.
+pub(super) fn are_alike(values: &[i64]) -> bool {
+    let Some(first) = values.first() else { return true };
+    // Without a way out in the middle, many are compared at once.
+    values.iter().fold(0, |all, value| all | (value ^ first)) == 0
 }
 
 /// The bits `values` take, but for a few of the header.

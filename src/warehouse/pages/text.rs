@@ -18,6 +18,8 @@ use parquet::schema::types::ColumnDescPtr;
 const DICTIONARY_BYTES: usize = 4 << 20;
 /// Bytes of values from where on a page ends before its rows are full.
 const PAGE_BYTES: usize = 1 << 20;
+/// Room before a page's text, for levels and lengths, which are known later: seldom more, and then the text is copied.
+const BEFORE: usize = 32 << 10;
 /// Values that are fetched from memory together.
 const FEW: usize = 64;
 /// The code of a row without a value.
@@ -233,6 +235,7 @@ fn from_values(
     while !left.is_empty() {
         lengths.clear();
         data.clear();
+        data.resize(BEFORE, 0);
         present.clear();
         let mut bounds = TextBounds::default();
         for few in left.get(..PAGE_ROWS.min(left.len())).unwrap_or_default().chunks(FEW) {
@@ -254,7 +257,7 @@ fn from_values(
                     bloom.insert(*text);
                 }
             }
-            if data.len() >= PAGE_BYTES {
+            if data.len() >= BEFORE + PAGE_BYTES {
                 break;
             }
         }
@@ -266,17 +269,27 @@ fn from_values(
         let encoding = if lengths.is_empty() { Encoding::PLAIN } else { Encoding::DELTA_LENGTH_BYTE_ARRAY };
         if !lengths.is_empty() {
             delta::encode(lengths, body);
-            body.extend_from_slice(data);
         }
         // Ids have one length. What repeats in other texts, such as the domains of addresses, may lie further back.
-        let are_even = lengths.iter().zip(lengths.iter().skip(1)).all(|(one, next)| one == next);
-        out.look(if are_even { Look::Near } else { Look::Far });
+        out.look(if delta::are_alike(lengths) { Look::Near } else { Look::Far });
         whole.join(&bounds);
         nulls += taken - lengths.len();
-        out.data(body, taken, taken - lengths.len(), encoding, page_bounds(&bounds, MANY))?;
+        let page = behind_each_other(body, data);
+        out.data(page, taken, taken - lengths.len(), encoding, page_bounds(&bounds, MANY))?;
         left = left.get(taken..).unwrap_or_default();
     }
     out.close(statistics((&whole, MANY), nulls), bloom, <[u8]>::cmp)
+}
+
+/// What comes before a page's text, and the text, which lies behind so much room.
+fn behind_each_other<'a>(before: &'a mut Vec<u8>, text: &'a mut [u8]) -> &'a [u8] {
+    let begins = BEFORE.checked_sub(before.len());
+    if let Some(room) = begins.and_then(|begins| text.get_mut(begins..BEFORE)) {
+        room.copy_from_slice(before);
+        return text.get(begins.unwrap_or_default()..).unwrap_or_default();
+    }
+    before.extend_from_slice(text.get(BEFORE..).unwrap_or_default());
+    before
 }
 
 fn page_bounds(bounds: &TextBounds<'_>, most: usize) -> PageBounds {
@@ -309,6 +322,16 @@ mod tests {
     use super::*;
     use arrow::array::StringArray;
     use std::sync::Arc;
+
+    #[test]
+    fn text_follows_what_comes_before_it_however_much_that_is() {
+        for length in [0, 1, BEFORE - 1, BEFORE, BEFORE + 1] {
+            let (mut before, mut text) = (vec![1; length], vec![0; BEFORE]);
+            text.extend_from_slice(b"text");
+            let page = behind_each_other(&mut before, &mut text);
+            assert_eq!((page.len(), page.ends_with(b"\x01text")), (length + 4, length > 0));
+        }
+    }
 
     #[test]
     fn values_of_one_length_are_found_without_offsets_and_others_with_them() {
