@@ -31,11 +31,15 @@ pub(super) fn encode<T: Copy + PartialEq + Into<u32>>(values: &[T], width: u8, o
     pack(values.get(packed_from..).unwrap_or_default(), width, out);
 }
 
+/// How many of the first values are the same; 0 for any number below [`RUN`].
 fn run_length<T: Copy + PartialEq>(values: &[T]) -> usize {
-    match values.split_first() {
-        Some((first, rest)) => 1 + rest.iter().take_while(|value| *value == first).count(),
-        None => 0,
+    let Some((eight, rest)) = values.split_first_chunk::<RUN>() else { return 0 };
+    let [first, others @ ..] = eight;
+    // Without a way out in the middle, they are compared all at once.
+    if !others.iter().fold(true, |all, value| all & (value == first)) {
+        return 0;
     }
+    RUN + rest.iter().take_while(|value| *value == first).count()
 }
 
 /// `count` times the same value.
@@ -53,8 +57,19 @@ fn pack<T: Copy + Into<u32>>(values: &[T], width: u8, out: &mut Vec<u8>) {
     let start = out.len();
     let width = u32::from(width);
     out.reserve(groups * width as usize + 4);
+    let mut left = values;
+    if width <= 8 {
+        // A group fits a number, and no value waits for the one before it.
+        let (eights, rest) = values.as_chunks::<8>();
+        for eight in eights {
+            let shifted = eight.iter().zip(0u32..).map(|(value, at)| u64::from((*value).into()) << (at * width));
+            let bits = shifted.fold(0, |all, bits| all | bits).to_le_bytes();
+            out.extend_from_slice(bits.get(..width as usize).unwrap_or_default());
+        }
+        left = rest;
+    }
     let (mut bits, mut held) = (0u64, 0u32);
-    for value in values {
+    for value in left {
         let value: u32 = (*value).into();
         bits |= u64::from(value) << held;
         held += width;

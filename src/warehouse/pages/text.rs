@@ -247,10 +247,10 @@ fn from_values(
             }
             let ends = |text: &&[u8]| text.first().zip(text.last()).map(|(first, last)| first ^ last);
             std::hint::black_box(values.iter().flatten().filter_map(ends).fold(0, |all, end| all ^ end));
-            for value in values.iter().take(few.len()) {
-                present.push(u8::from(value.is_some()));
-                let Some(text) = value else { continue };
-                lengths.push(text.len() as i64);
+            let values = values.get(..few.len()).unwrap_or_default();
+            present.extend(values.iter().map(|value| u8::from(value.is_some())));
+            lengths.extend(values.iter().flatten().map(|text| text.len() as i64));
+            for text in values.iter().flatten() {
                 data.extend_from_slice(text);
                 bounds.take(text);
                 if let Some(bloom) = &mut bloom {
