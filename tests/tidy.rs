@@ -34,7 +34,9 @@ const POSTGRES: &str = "PostgreSQL's clients are served by src/serve; what they 
 const CLOCK: &[&str] = &["src/cli", "src/load/schedule.rs"];
 /// The shell is a door too: `\timing` measures what the person waited.
 /// A server measures how old its look at the log is.
-const STOPWATCH: &[&str] = &["src/cli", "src/load/schedule.rs", "src/shell", "src/serve/server.rs"];
+/// A folder measures whether its files are there at once: that says which thread reads them, and nothing of what they bring.
+const STOPWATCH: &[&str] =
+    &["src/cli", "src/load/bucket/folder.rs", "src/load/schedule.rs", "src/shell", "src/serve/server.rs"];
 const TIME: &str = "rooms are given the time, so that a pass can be replayed";
 
 /// What a program may not do outside its tests: the text, the paths that may, the reason.
