@@ -20,7 +20,7 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::path::{Path as FsPath, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 /// Where unfinished writes lie, relative to the root.
 pub const STAGING: &str = "meta/tmp";
@@ -133,12 +133,19 @@ impl LocalDisk {
 /// What `object_store` says of such a file, which it would ask by its path and on another thread. A rename changes none of
 /// it.
 fn e_tag(file: &fs::Metadata) -> String {
+    let (inode, modified) = identity(file);
+    format!("{inode:x}-{:x}-{:x}", modified.as_micros(), file.len())
+}
+
+/// What tells a file from another of its name and length: its inode, 0 where there are none, and when it was last modified,
+/// since 1970.
+pub fn identity(file: &fs::Metadata) -> (u64, Duration) {
     let modified = file.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
     #[cfg(unix)]
     let inode = std::os::unix::fs::MetadataExt::ino(file);
     #[cfg(not(unix))]
     let inode = 0;
-    format!("{inode:x}-{:x}-{:x}", modified.as_micros(), file.len())
+    (inode, modified)
 }
 
 /// Creates missing folders and syncs the parents that gained an entry.

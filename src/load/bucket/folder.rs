@@ -4,12 +4,13 @@
 use super::pace::Pace;
 use super::{Bound, Fetched, Listed, Listing, Opened, Ranges, is_before};
 use crate::error::{Error, Result};
+use crate::warehouse::local_disk::identity;
 use crate::warehouse::refusal::disk_error;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::path::{Path as FsPath, PathBuf};
 use std::sync::Arc;
-use std::time::{Instant, UNIX_EPOCH};
+use std::time::Instant;
 
 /// See the module.
 #[derive(Debug, Clone)]
@@ -125,11 +126,7 @@ fn follow(root: &FsPath, key: &str, bound: Bound<'_>, links: &mut Vec<PathBuf>, 
 }
 
 fn of_file(key: impl Into<Arc<str>>, meta: &fs::Metadata) -> Listed {
-    let modified = meta.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
-    #[cfg(unix)]
-    let inode = std::os::unix::fs::MetadataExt::ino(meta);
-    #[cfg(not(unix))]
-    let inode = 0;
+    let (inode, modified) = identity(meta);
     let e_tag = format!("{inode:x}-{:x}-{:x}", modified.as_nanos(), meta.len());
     Listed { key: key.into(), e_tag: Some(e_tag), size: meta.len(), modified: modified.as_millis() as i64 }
 }

@@ -110,7 +110,7 @@ impl Bucket {
     /// The requests made so far, for a source behind a network.
     pub fn requests(&self) -> Option<Requests> {
         match &self.place {
-            Place::Folder(..) => None,
+            Place::Folder(_) => None,
             Place::Objects(objects) => objects.requests(),
         }
     }
@@ -177,7 +177,7 @@ impl Bucket {
     /// lies in memory.
     pub fn ahead(&self, allowed: usize) -> usize {
         match &self.place {
-            Place::Folder(..) => allowed.min(2),
+            Place::Folder(_) => allowed.min(2),
             Place::Objects(_) => allowed,
         }
     }
@@ -185,7 +185,7 @@ impl Bucket {
     /// How many files, and of how many bytes together, are best read in one go.
     pub fn bundle(&self) -> (usize, u64) {
         match &self.place {
-            Place::Folder(..) => (64, 1 << 20),
+            Place::Folder(_) => (64, 1 << 20),
             Place::Objects(_) => (1, u64::MAX),
         }
     }

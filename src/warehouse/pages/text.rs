@@ -283,10 +283,11 @@ fn from_values(
 
 /// What comes before a page's text, and the text, which lies behind so much room.
 fn behind_each_other<'a>(before: &'a mut Vec<u8>, text: &'a mut [u8]) -> &'a [u8] {
-    let begins = BEFORE.checked_sub(before.len());
-    if let Some(room) = begins.and_then(|begins| text.get_mut(begins..BEFORE)) {
+    if let Some(begins) = BEFORE.checked_sub(before.len())
+        && let Some(room) = text.get_mut(begins..BEFORE)
+    {
         room.copy_from_slice(before);
-        return text.get(begins.unwrap_or_default()..).unwrap_or_default();
+        return text.get(begins..).unwrap_or_default();
     }
     before.extend_from_slice(text.get(BEFORE..).unwrap_or_default());
     before
