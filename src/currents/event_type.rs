@@ -37,6 +37,11 @@ impl EventType {
         }
     }
 
+    /// The name as Braze writes it, shared.
+    pub fn shared(&self) -> Arc<str> {
+        self.0.clone()
+    }
+
     /// The name as Braze writes it.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -28,22 +28,26 @@ struct Work {
 
 /// Builds every table, and gives the outcomes by name.
 pub async fn build(ctx: &Arc<Context>, plan: &Plan, touched: &BTreeSet<String>) -> Vec<(String, TableOutcome)> {
-    let workers = ctx.settings.workers.max(1);
-    let mut turns = Turns::new(work(ctx, plan, touched), workers);
-    let (mut idle, mut at_work) = (Vec::new(), FuturesUnordered::new());
+    let work = work(ctx, plan, touched);
+    // Of more workers than tables some would have nothing to do.
+    let workers = ctx.settings.workers.clamp(1, work.len().max(1));
+    let mut turns = Turns::new(work, workers);
+    // Always the same threads: each keeps buffers, and the allocator keeps memory for each.
+    let mut idle: BTreeMap<usize, Option<Builder>> = (0..workers).map(|number| (number, None)).collect();
+    let mut at_work = FuturesUnordered::new();
     let mut outcomes = Vec::new();
     loop {
-        while at_work.len() < workers
-            && let Some((work, cell)) = turns.next()
-        {
-            // Always the same threads: each keeps buffers, and the allocator keeps memory for each.
-            let builder: Builder = idle.pop().unwrap_or_else(|| Builder::start(ctx.clone()));
-            at_work.push(async move { (builder.build(work).await, cell) });
+        for number in 0..workers {
+            if idle.contains_key(&number)
+                && let Some(work) = turns.next(number)
+            {
+                let builder = idle.remove(&number).flatten().unwrap_or_else(|| Builder::start(ctx.clone()));
+                at_work.push(async move { (number, builder.build(work).await) });
+            }
         }
-        let Some(((outcome, builder), cell)) = at_work.next().await else { break };
-        turns.done(cell);
+        let Some((number, (outcome, builder))) = at_work.next().await else { break };
         outcomes.push(outcome);
-        idle.extend(builder);
+        idle.insert(number, builder);
     }
     outcomes.sort_by(|a, b| a.0.cmp(&b.0));
     outcomes

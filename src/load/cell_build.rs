@@ -207,6 +207,8 @@ fn encode(
         None => Vec::new(),
     };
     last_chunk.extend(admitted);
+    // What is put in order and written next takes room.
+    gathered.mix.rest();
     out.write_chunk(last_chunk)?;
     let mut slots = job.slots;
     if let Some(base) = base {
@@ -268,7 +270,7 @@ fn held(base: &StoredCell, file: &PlannedFile) -> Option<FilePart> {
 
 impl FilePart {
     /// A file of which nothing was read.
-    pub fn unread(file: &PlannedFile, e_tag: Option<String>, size: u64, fate: Fate, reason: String) -> FilePart {
+    pub fn unread(file: &PlannedFile, e_tag: Option<Arc<str>>, size: u64, fate: Fate, reason: String) -> FilePart {
         let key = file.listed.key.clone();
         let accounting = CellFile { key, e_tag, size, read: 0, new: 0, duplicates: 0, rejected: 0 };
         FilePart { file: accounting, modified: file.listed.modified, fate, reason, held: false }

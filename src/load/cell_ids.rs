@@ -80,8 +80,17 @@ impl CellIds {
             }
             at = (at + 1) & mask;
         }
+        if self.ids.len() == self.ids.capacity() {
+            // The room was about right: twice as much would be for nothing.
+            self.ids.reserve_exact(self.ids.len() / 8 + FEW);
+        }
         self.ids.push(id);
         true
+    }
+
+    /// Gives up the table that finds ids, until another is added.
+    pub fn rest(&mut self) {
+        self.slots = Vec::new();
     }
 
     /// Takes an id out: should it come again, it is new.
@@ -147,6 +156,20 @@ mod tests {
     #[test]
     fn several_of_one_id_that_come_together_are_one() {
         assert_eq!(CellIds::default().insert_all(&[5, 5, 6, 5]), [true, false, true, false]);
+    }
+
+    #[test]
+    fn ids_are_found_again_after_a_rest_and_take_little_more_room_than_they_need() {
+        let mut ids = CellIds::default();
+        let all: Vec<u128> = (0..5_000).map(|n| id_key(&n.to_string())).collect();
+        ids.reserve(4_900);
+        ids.insert_all(&all);
+        assert!(ids.ids.capacity() < 6_000, "{}", ids.ids.capacity());
+        ids.remove(all[3]);
+        ids.rest();
+        assert!(ids.slots.capacity() == 0 && ids.len() == 5_000);
+        assert_eq!(ids.insert_all(&all[..5]), [false, false, false, true, false]);
+        assert_eq!(ids.since(5_000), [all[3]]);
     }
 
     #[test]

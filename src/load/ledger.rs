@@ -2,6 +2,7 @@
 
 use super::cell_build::FilePart;
 use super::plan::{Plan, PlannedFile};
+use crate::currents::EventType;
 use crate::warehouse::{Fate, FileState};
 use chrono::{DateTime, Utc};
 use std::collections::HashMap;
@@ -92,7 +93,7 @@ fn state(key: &Arc<str>, parts: Vec<FilePart>, planned: Option<&PlannedFile>, no
         modified: first.modified,
         fate: worst.fate,
         reason: worst.reason.clone(),
-        event_type: planned.and_then(|f| f.source.event_type.as_ref()).map(|t| t.as_str().to_string()),
+        event_type: planned.and_then(|f| f.source.event_type.as_ref()).map(EventType::shared),
         hour: planned.map(|f| f.hour.to_string()).unwrap_or_default(),
         read: sum(|p| p.file.read),
         new: sum(|p| p.file.new),

@@ -150,6 +150,11 @@ impl Mix {
         Selected::of(batch, &keep)
     }
 
+    /// Holds only what is asked for once no more rows are expected, until some are.
+    pub fn rest(&mut self) {
+        self.ids.rest();
+    }
+
     /// The ids of the cell.
     pub fn into_ids(self) -> Vec<u128> {
         self.ids.into_ids()

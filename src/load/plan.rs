@@ -176,8 +176,9 @@ impl Plan {
 /// Plans a listing against a snapshot. `now`: the current hour; `target`: bytes an object should stay under.
 pub fn plan(listing: &[Listed], snapshot: &Snapshot, scope: &Scope, now: QueueHour, target: u64) -> Plan {
     let mut plan = Plan { listed: listing.len() as u64, ..Plan::default() };
+    let mut last: Option<EventType> = None;
     for listed in listing {
-        let source = match SourceFile::from_key(&listed.key) {
+        let mut source = match SourceFile::from_key(&listed.key) {
             Ok(source) => source,
             Err(reason) => {
                 let entry = plan.ignored.entry(reason.as_str()).or_insert_with(|| (0, listed.key.to_string()));
@@ -209,6 +210,11 @@ pub fn plan(listing: &[Listed], snapshot: &Snapshot, scope: &Scope, now: QueueHo
                 continue;
             }
         };
+        // Files of one event type lie together: they share its name.
+        if last != source.event_type {
+            last = source.event_type;
+        }
+        source.event_type = last.clone();
         let file = PlannedFile { listed: listed.clone(), hour, news, source, owns_strays: true };
         match file.source.event_type.clone().filter(|_| file.source.format == crate::currents::Format::Avro) {
             Some(event_type) => plan.route(&event_type, file),
@@ -245,4 +251,29 @@ pub fn is_refused(file: &FileState) -> bool {
 fn hour_of(modified_millis: i64) -> QueueHour {
     let time = DateTime::from_timestamp_millis(modified_millis).unwrap_or_default();
     QueueHour { date: time.date_naive(), hour: time.hour() as u8 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_one_event_type_share_its_name() {
+        let file = |event_type: &str, number: u32| Listed {
+            key: format!("event_type={event_type}/date=2026-03-02-05/{number}.avro").into(),
+            e_tag: None,
+            size: 1,
+            modified: 0,
+        };
+        let listing = [("users.a.B", 1), ("users.a.B", 2), ("users.a.C", 1), ("users.a.B", 3)].map(|(t, n)| file(t, n));
+        let hour = QueueHour::parse("2026-03-03-00").unwrap();
+        let plan = plan(&listing, &Snapshot::default(), &Scope::default(), hour, 1);
+        let names = |table: &str| -> Vec<Arc<str>> {
+            let days = plan.days.iter().filter(|((of, _), _)| of == table).flat_map(|(_, day)| &day.files);
+            days.filter_map(|file| Some(file.source.event_type.as_ref()?.shared())).collect()
+        };
+        let (b, c) = (names("users_a_b"), names("users_a_c"));
+        assert!(b.len() == 3 && Arc::ptr_eq(&b[0], &b[1]) && !Arc::ptr_eq(&b[1], &b[2]));
+        assert_eq!(c.iter().map(|name| &**name).collect::<Vec<_>>(), ["users.a.C"]);
+    }
 }

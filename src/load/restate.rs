@@ -98,7 +98,7 @@ fn provable(cell: &CellKey, file: &crate::warehouse::footer::CellFile, now: Date
         modified: 0,
         fate: Fate::Loaded,
         reason: String::new(),
-        event_type: Some(event_type.as_str().to_string()),
+        event_type: Some(event_type.shared()),
         hour: source.queue_hour.map_or_else(|| format!("{}-00", cell.queue_date), |h| h.to_string()),
         read: file.read,
         new: file.new,

@@ -190,8 +190,8 @@ impl Row<'_> {
     pub(super) fn at(&self, name: &str) -> Option<&ArrayRef> {
         self.0.column_by_name(name).filter(|c| c.is_valid(self.1))
     }
-    pub(super) fn text(&self, name: &str) -> Option<String> {
-        self.at(name).and_then(|c| c.as_string_opt::<i32>()).map(|c| c.value(self.1).to_string())
+    pub(super) fn text<T: for<'a> From<&'a str>>(&self, name: &str) -> Option<T> {
+        self.at(name).and_then(|c| c.as_string_opt::<i32>()).map(|c| c.value(self.1).into())
     }
     pub(super) fn count(&self, name: &str) -> u64 {
         self.at(name).and_then(|c| c.as_primitive_opt::<UInt64Type>()).map_or(0, |c| c.value(self.1))

@@ -149,7 +149,7 @@ fn groups_with(metadata: &Arc<ParquetMetaData>, wanted: &Wanted) -> Vec<usize> {
 
 fn read_batch(batch: &RecordBatch, files: &mut Vec<FileState>) {
     for row in (0..batch.num_rows()).map(|r| Row(batch, r)) {
-        let (Some(key), Some(fate)) = (row.text("key"), row.text("fate").and_then(|f| Fate::parse(&f))) else {
+        let (Some(key), Some(fate)) = (row.text("key"), row.text("fate").and_then(|f: String| Fate::parse(&f))) else {
             continue;
         };
         let modified = row.at("modified").and_then(|c| c.as_primitive_opt::<TimestampMillisecondType>());
@@ -166,7 +166,7 @@ fn read_batch(batch: &RecordBatch, files: &mut Vec<FileState>) {
             duplicates: row.count("duplicates"),
             rejected: row.count("rejected"),
             loaded_at: row.moment("loaded_at"),
-            key: key.into(),
+            key,
         };
         files.push(file);
     }

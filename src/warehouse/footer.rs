@@ -27,7 +27,8 @@ pub struct CellFile {
     #[serde(with = "super::shared_text")]
     pub key: Arc<str>,
     /// The file's ETag when it was read.
-    pub e_tag: Option<String>,
+    #[serde(default, with = "super::shared_text::optional")]
+    pub e_tag: Option<Arc<str>>,
     /// Its size in bytes.
     pub size: u64,
     /// Records of this table read from it.
@@ -132,7 +133,7 @@ mod tests {
     fn list(files: usize) -> String {
         let file = |n: usize| CellFile {
             key: format!("p/event_type=users.x.Y/date=2026-03-01-04/p+0+{n:010}.avro").into(),
-            e_tag: Some(format!("{n:x}-0")),
+            e_tag: Some(format!("{n:x}-0").into()),
             size: 1_000 + n as u64,
             read: 20,
             new: 19,

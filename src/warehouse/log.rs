@@ -5,8 +5,10 @@ use super::store::{Put, PutIf, Store};
 use crate::error::{Error, Kind, Result};
 use crate::table::NewColumn;
 use chrono::{DateTime, Utc};
+use object_store::PutPayloadMut;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::io::{self, Write};
 use std::sync::Arc;
 
 /// The folder of the log.
@@ -49,7 +51,8 @@ pub struct FileState {
     #[serde(with = "super::shared_text")]
     pub key: Arc<str>,
     /// Its ETag when listed.
-    pub e_tag: Option<String>,
+    #[serde(default, with = "super::shared_text::optional")]
+    pub e_tag: Option<Arc<str>>,
     /// Its size in bytes.
     pub size: u64,
     /// When it was last modified, in milliseconds since 1970.
@@ -60,8 +63,8 @@ pub struct FileState {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reason: String,
     /// The event type the key names, if it does.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub event_type: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "super::shared_text::optional")]
+    pub event_type: Option<Arc<str>>,
     /// The queue hour, `YYYY-MM-DD-HH`.
     pub hour: String,
     /// Records read.
@@ -238,9 +241,12 @@ pub async fn read_entry(store: &Store, seq: u64) -> Result<LogEntry> {
 pub async fn append(store: &Store, seq: u64, entry: &LogEntry) -> Result<bool> {
     /// Everything is published when this is written: worth more than one attempt.
     const ATTEMPTS: usize = 3;
+    /// Bytes of a part of it.
+    const PART: usize = 128 << 10;
     let path = entry_path(seq);
-    let bytes: bytes::Bytes =
-        serde_json::to_vec(entry).map_err(|e| Error::failed(format!("cannot write {path}")).because(e))?.into();
+    let mut bytes = Parts(PutPayloadMut::new().with_block_size(PART));
+    serde_json::to_writer(&mut bytes, entry).map_err(|e| Error::failed(format!("cannot write {path}")).because(e))?;
+    let bytes = bytes.0.freeze();
     let mut failed = None;
     for _ in 0..ATTEMPTS {
         match store.put(&path, bytes.clone(), PutIf::Absent).await {
@@ -263,6 +269,20 @@ pub async fn append(store: &Store, seq: u64, entry: &LogEntry) -> Result<bool> {
         Error::new(Kind::Conflict, format!("{path} cannot be created and is not there"))
             .hint("run again; what this pass built is found by the next")
     }))
+}
+
+/// An entry's bytes, in parts: it names every file of its pass, and in one piece would be copied each time it grows.
+struct Parts(PutPayloadMut);
+
+impl Write for Parts {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 async fn is_ours(store: &Store, seq: u64, entry: &LogEntry) -> Result<bool> {

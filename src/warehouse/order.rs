@@ -84,9 +84,9 @@ pub fn in_order(batches: &[Selected], queue_date: NaiveDate) -> (Vec<RowAt>, usi
         }
     }
     let on_time = keys.rows.len();
-    let mut rows = Vec::with_capacity(on_time + late.rows.len());
-    keys.sort_into(&mut rows);
-    late.sort_into(&mut rows);
+    let mut rows = Vec::new();
+    keys.sort_into(&mut rows, late.rows.len());
+    late.sort_into(&mut rows, 0);
     (rows, on_time)
 }
 
@@ -111,9 +111,11 @@ impl Keys {
         self.rows.push(at);
     }
 
-    /// The rows in order, behind those that `rows` has.
-    fn sort_into(self, rows: &mut Vec<RowAt>) {
+    /// The rows in order, behind those that `rows` has; so many more will follow.
+    fn sort_into(self, rows: &mut Vec<RowAt>, more: usize) {
         let keys = by_digits(&self.users);
+        // Not before: sorting takes room itself.
+        rows.reserve_exact(keys.len() + more);
         let whole = |row: usize| Some((*self.users.get(row)?, *self.rest.get(row)?, *self.rows.get(row)?));
         let mut alike = Vec::new();
         for same in keys.chunk_by(|one, next| one.head == next.head) {

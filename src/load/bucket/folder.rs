@@ -128,7 +128,7 @@ fn follow(root: &FsPath, key: &str, bound: Bound<'_>, links: &mut Vec<PathBuf>, 
 fn of_file(key: impl Into<Arc<str>>, meta: &fs::Metadata) -> Listed {
     let (inode, modified) = identity(meta);
     let e_tag = format!("{inode:x}-{:x}-{:x}", modified.as_nanos(), meta.len());
-    Listed { key: key.into(), e_tag: Some(e_tag), size: meta.len(), modified: modified.as_millis() as i64 }
+    Listed { key: key.into(), e_tag: Some(e_tag.into()), size: meta.len(), modified: modified.as_millis() as i64 }
 }
 
 /// Bytes of room beyond a file's own, so that its end is seen without asking for more.

@@ -39,7 +39,7 @@ pub struct Listed {
     /// Its key, relative to the source's address. What a pass knows of a file names it by this one copy.
     pub key: Arc<str>,
     /// Its ETag.
-    pub e_tag: Option<String>,
+    pub e_tag: Option<Arc<str>>,
     /// Bytes.
     pub size: u64,
     /// When it was last modified, milliseconds since 1970.

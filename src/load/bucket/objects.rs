@@ -254,7 +254,7 @@ impl Objects {
         let rest = futures::stream::iter(starts).map(move |from| {
             let (objects, path) = (objects.clone(), path.clone());
             let wrong = format!("cannot read {} in {address}", version.key);
-            let options = part(from..version.size.min(from + range)).with_if_match(version.e_tag.clone());
+            let options = part(from..version.size.min(from + range)).with_if_match(version.e_tag.as_deref());
             async move {
                 let bytes = async { objects.get_opts(&path, options).await?.bytes().await };
                 match bytes.await {
@@ -328,5 +328,10 @@ fn name_of(folder: &str) -> &str {
 }
 
 fn listed(key: impl Into<Arc<str>>, meta: ObjectMeta) -> Listed {
-    Listed { key: key.into(), e_tag: meta.e_tag, size: meta.size, modified: meta.last_modified.timestamp_millis() }
+    Listed {
+        key: key.into(),
+        e_tag: meta.e_tag.map(Into::into),
+        size: meta.size,
+        modified: meta.last_modified.timestamp_millis(),
+    }
 }
