@@ -14,6 +14,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 use support::clouds::{CURRENTS, Place, Spot, WAREHOUSE, assert_store_verified, environment};
+use support::pace::Pace;
 use support::proxy::Proxy;
 use support::*;
 
@@ -293,33 +294,38 @@ fn a_killed_load_to_s3_ends_where_a_calm_one_does() {
     let way = environment();
     // Small objects, so that days have slots and a kill may fall between two of them.
     let full = ["--full", "--target-object-size", "8KiB"];
-    let usual = {
+    let took = {
         let scene = Scene::new(Place::S3, &export().whole);
         let began = Instant::now();
         finish(scene.load(&way, &full)).ends(0);
+        let took = began.elapsed();
         scene.assert_whole("calm");
-        began.elapsed()
+        took
     };
+    // Of first loads, and of those into a warehouse that is there.
+    let mut paces = [Pace::of(took), Pace::of(took)];
     let mut kills = 0;
     for round in 0..2 * KILLS {
+        let pace = &mut paces[round % 2];
         let scene = Scene::new(Place::S3, if round % 2 == 1 { &export().earlier } else { &export().whole });
         if round % 2 == 1 {
             finish(scene.load(&way, &full)).ends(0);
             scene.upload(&export().later);
         }
-        let mut committed = scene.ids();
+        let committed = scene.ids();
         // Several kills, then let it be.
         for _ in 0..dice.random_range(3..7) {
             let mut child = start(scene.load(&way, &full));
-            std::thread::sleep(usual.mul_f64(dice.random_range(0.05..0.95)));
+            std::thread::sleep(pace.moment(&mut dice));
             child.kill().unwrap();
-            // A process that was faster than the kill does not count.
             let hit = end_of(child).code == 128 + 9;
-            kills += usize::from(hit);
+            pace.met(hit);
             scene.assert_sound(&committed, &format!("round {round}, kill {kills}"));
             if !hit {
-                committed = scene.ids();
+                // It was faster than the kill, and left nothing to do.
+                break;
             }
+            kills += 1;
         }
         finish(scene.load(&way, &full)).ends(0);
         scene.assert_whole(&format!("round {round} after {kills} kills"));

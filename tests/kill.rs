@@ -7,7 +7,8 @@ use object_store::local::LocalFileSystem;
 use rand::{Rng, SeedableRng};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
+use support::pace::Pace;
 use support::*;
 
 const KILLS: usize = 30;
@@ -52,32 +53,36 @@ fn a_killed_load_ends_where_a_calm_one_does() {
     let calm = dir.path().join("calm");
     let began = Instant::now();
     assert!(load(&whole, &calm).status().unwrap().success());
-    let usual = began.elapsed();
+    let took = began.elapsed();
     let expected = rows_in(&calm);
     assert_eq!(expected.len(), 3_000);
 
     let mut dice = rand_pcg::Pcg64::seed_from_u64(7);
+    // Of first loads, and of those into a warehouse that is there.
+    let mut paces = [Pace::of(took), Pace::of(took)];
     let mut kills = 0;
     for round in 0..ROUNDS {
+        let pace = &mut paces[round % 2];
         let warehouse = dir.path().join(format!("round-{round}"));
         std::fs::create_dir(&warehouse).unwrap();
         if round % 2 == 1 {
             assert!(load(&earlier, &warehouse).status().unwrap().success());
         }
         let disk = LocalFileSystem::new_with_prefix(&warehouse).unwrap();
-        let mut committed = on_one_thread(async { ids(&disk).await });
+        let committed = on_one_thread(async { ids(&disk).await });
         // One to four kills, then let it be.
         for _ in 0..dice.random_range(1..5) {
             let mut child = load(&whole, &warehouse).spawn().unwrap();
-            std::thread::sleep(Duration::from_secs_f64(usual.as_secs_f64() * dice.random_range(0.02..0.9)));
+            std::thread::sleep(pace.moment(&mut dice));
             child.kill().unwrap();
-            // A process that was faster than the kill does not count.
             let hit = child.wait().unwrap().code().is_none();
-            kills += usize::from(hit);
+            pace.met(hit);
             on_one_thread(assert_glob_is_sound(&disk, &committed, &format!("round {round}, kill {kills}")));
             if !hit {
-                committed = on_one_thread(async { ids(&disk).await });
+                // It was faster than the kill, and left nothing to do.
+                break;
             }
+            kills += 1;
         }
         assert!(load(&whole, &warehouse).status().unwrap().success());
         assert_same_rows(&expected, &rows_in(&warehouse), &format!("round {round} after {kills} kills"));

@@ -5,6 +5,7 @@
 pub mod clouds;
 pub mod hooked;
 pub mod key_server;
+pub mod pace;
 pub mod proxy;
 pub mod reading;
 
