@@ -4,10 +4,13 @@
 //! instructions or processor time runs it twice with different REPEAT and subtracts: what is left is the stage's own.
 //! `benches/instructions` and `benches/peers/run --case stages` do that.
 
+use arrow::array::AsArray;
 use eddyline::currents::{Decoded, Limits, Pieces, SchemaCache, SourceFile, decode, decode_together};
 use eddyline::table::{Definitions, Fit, Run, TableSchema};
 use eddyline::warehouse::encode::CellWriter;
+use eddyline::warehouse::id::id_keys;
 use eddyline::warehouse::order::Selected;
+use eddyline::warehouse::uuid::instead_of_text;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hint::black_box;
 use std::path::Path;
@@ -174,9 +177,16 @@ fn cells(inputs: &[Input], definitions: &Definitions) -> Vec<Cell> {
         let (table, day) = (table_of(input), input.source.queue_hour.unwrap().date);
         let schema = schemas[&table].clone();
         let cell = cells.entry((table, day)).or_insert_with(|| Cell { schema, day, rows: Vec::new() });
-        cell.rows.push(fits.conformed(input, &decoded, &schemas).into());
+        cell.rows.push(compared(fits.conformed(input, &decoded, &schemas)).into());
     }
     cells.into_values().collect()
+}
+
+/// What is left of a batch's ids once a load has compared them.
+fn compared(batch: Batch) -> Batch {
+    let ids = batch.column_by_name("id").and_then(|ids| ids.as_string_opt::<i32>()).unwrap();
+    let (keys, are_uuids) = id_keys(ids.iter());
+    if are_uuids { instead_of_text(batch, keys) } else { batch }
 }
 
 fn encoded_rows(cell: &Cell) -> u64 {

@@ -1,11 +1,11 @@
 //! Which ids are stored already, in this cell or in the cells around it.
 
 use crate::error::{Kind, Result};
-use crate::warehouse::id::{IdFilter, IdSet, KeptIds, id_key};
+use crate::warehouse::id::{IdFilter, IdSet, KeptIds, id_keys};
 use crate::warehouse::object_reader::read_error;
 use crate::warehouse::order::Selected;
 use crate::warehouse::stored_cell::ids_of;
-use crate::warehouse::{CellKey, ObjectReader, Store};
+use crate::warehouse::{CellKey, ObjectReader, Store, uuid};
 use arrow::array::{AsArray, RecordBatch};
 use futures::TryStreamExt;
 use parquet::arrow::{ParquetRecordBatchStreamBuilder, ProjectionMask};
@@ -151,7 +151,7 @@ async fn ask_one_version(
     let mut suspects = Vec::new();
     for group in 0..builder.metadata().num_row_groups() {
         let may_hold = match builder.get_row_group_column_bloom_filter(group, column).await.map_err(wrong)? {
-            Some(filter) => batches.iter().flat_map(|b| ids_of(&b.batch)).any(|id| filter.check(&id)),
+            Some(filter) => batches.iter().any(|b| any_id(&b.batch, |id| filter.check(id))),
             None => true,
         };
         if may_hold {
@@ -177,13 +177,21 @@ async fn read_ids(
     let mut all = IdSet::default();
     let mut stream = builder.build()?;
     while let Some(batch) = stream.try_next().await? {
-        all.extend(keys_of(&batch));
+        all.extend(keys_of(&batch).0);
     }
     Ok(all)
 }
 
-/// The ids of a batch, in row order.
-pub fn keys_of(batch: &RecordBatch) -> Vec<u128> {
+/// The keys of a batch's ids, in row order, and whether every id is the UUID that is its key.
+pub fn keys_of(batch: &RecordBatch) -> (Vec<u128>, bool) {
     let ids = batch.column_by_name(crate::table::ID).and_then(|c| c.as_string_opt::<i32>());
-    ids.map(|ids| ids.iter().map(|id| id.map_or(0, id_key)).collect()).unwrap_or_default()
+    ids.map(|ids| id_keys(ids.iter())).unwrap_or_default()
+}
+
+/// Whether one of a batch's ids is, by its text, what is looked for.
+fn any_id(batch: &RecordBatch, is_it: impl Fn(&[u8]) -> bool) -> bool {
+    match batch.column_by_name(crate::table::ID).and_then(uuid::held) {
+        Some(mut uuids) => uuids.any(|uuid| is_it(&uuid::spelled(uuid))),
+        None => ids_of(batch).any(|id| is_it(id.as_bytes())),
+    }
 }

@@ -5,6 +5,7 @@ use super::dedupe::keys_of;
 use crate::table::SOURCE_FILE;
 use crate::warehouse::IdSet;
 use crate::warehouse::order::Selected;
+use crate::warehouse::uuid::instead_of_text;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
@@ -48,7 +49,8 @@ impl Mix {
     /// Offers rows; `runs` say which file numbers they are of, and how many rows of each follow each other. Rows whose
     /// id the cell has are duplicates; the first of several wins.
     pub fn offer(&mut self, runs: &[(usize, usize)], batch: RecordBatch) {
-        let keep = self.ids.insert_all(&keys_of(&batch));
+        let (keys, are_uuids) = keys_of(&batch);
+        let keep = self.ids.insert_all(&keys);
         let mut left = keep.as_slice();
         for (file, rows) in runs {
             let (here, rest) = left.split_at_checked(*rows).unwrap_or((left, &[]));
@@ -57,6 +59,7 @@ impl Mix {
             self.waiting_runs.push((*file, kept));
             *self.duplicates.entry(*file).or_default() += (here.len() - kept) as u64;
         }
+        let batch = if are_uuids { instead_of_text(batch, keys) } else { batch };
         let selected = Selected::of(batch, &keep);
         if !selected.is_empty() {
             self.waiting_bytes += selected.batch.get_array_memory_size() + keep.len() * size_of::<u128>();
@@ -132,10 +135,9 @@ impl Mix {
         if !rebuild && dropped.is_empty() {
             return batch.into();
         }
-        let keep: Vec<bool> = keys_of(&batch)
-            .into_iter()
-            .map(|id| if rebuild { self.ids.insert(id) } else { !dropped.contains(&id) })
-            .collect();
+        let (keys, _) = keys_of(&batch);
+        let keep: Vec<bool> =
+            keys.into_iter().map(|id| if rebuild { self.ids.insert(id) } else { !dropped.contains(&id) }).collect();
         // It may come as a dictionary.
         let sources = batch.column_by_name(SOURCE_FILE).and_then(|column| cast(column, &DataType::Utf8).ok());
         let sources = sources.as_ref().and_then(|column| column.as_string_opt::<i32>());

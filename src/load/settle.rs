@@ -31,7 +31,7 @@ pub async fn ids_to_drop(ctx: &Context, table: &mut TableInWork, key: &CellKey, 
     let mut ledger = None;
     for batch in cell.lineage()? {
         let batch = batch?;
-        let near = table.neighbours.stored(key, &keys_of(&batch), &[batch.clone().into()]).await?;
+        let near = table.neighbours.stored(key, &keys_of(&batch).0, &[batch.clone().into()]).await?;
         if near.is_empty() {
             continue;
         }

@@ -103,6 +103,11 @@ pub fn timestamp() -> DataType {
     DataType::Timestamp(TimeUnit::Microsecond, Some(UTC.into()))
 }
 
+/// How a text that is a UUID may be held until it is written: its 16 bytes, in the order its digits have.
+pub fn uuid_type() -> DataType {
+    DataType::FixedSizeBinary(16)
+}
+
 /// A list of nullable text. The item is named as the Parquet specification names it.
 pub fn list_of_text() -> DataType {
     DataType::List(list_item())

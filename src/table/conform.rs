@@ -1,7 +1,7 @@
 //! Turns what a file held into what the table stores: columns by name, types as the table has them, everything
 //! else in `_extra`. Nothing is dropped: a value that does not fit its column is kept in `_extra` under its name.
 
-use super::column::ColumnType;
+use super::column::{ColumnType, uuid_type};
 use super::convert::{Converted, convert};
 use super::extra::ExtraText;
 use super::schema::{EXTRA, ID, NewColumn, SOURCE_FILE, SOURCE_ROW, TableSchema};
@@ -201,7 +201,7 @@ fn source_rows(runs: &[Run<'_>]) -> ArrayRef {
 }
 
 /// A batch's columns in the order of a table's schema of now. A column the batch has not is `None`: it is null
-/// throughout. Text may be dictionary encoded.
+/// throughout. Text may be dictionary encoded, ids may be UUIDs held as bytes.
 pub fn align(schema: &TableSchema, batch: &RecordBatch) -> Result<Vec<Option<ArrayRef>>, ArrowError> {
     let mut numbers: HashMap<&str, usize> = HashMap::with_capacity(batch.num_columns());
     for (number, field) in batch.schema_ref().fields().iter().enumerate() {
@@ -211,7 +211,8 @@ pub fn align(schema: &TableSchema, batch: &RecordBatch) -> Result<Vec<Option<Arr
         let Some(array) = numbers.get(field.name().as_str()).and_then(|at| batch.columns().get(*at)) else {
             return Ok(None);
         };
-        let fits = array.data_type() == field.data_type() || array.data_type() == &coded_type();
+        let held_as = array.data_type();
+        let fits = held_as == field.data_type() || *held_as == coded_type() || *held_as == uuid_type();
         Ok(Some(if fits { array.clone() } else { cast(array, field.data_type())? }))
     };
     schema.arrow().fields().iter().map(column).collect()

@@ -9,7 +9,7 @@ mod definition;
 mod extra;
 mod schema;
 
-pub use column::{ColumnType, UTC};
+pub use column::{ColumnType, UTC, uuid_type};
 pub use conform::{Conformed, Fit, KIND_JSON, KIND_KEY, NoIdentity, Run, align, discover, has_extra};
 pub use definition::{COLUMNS_FILE, ColumnDef, Definitions, TableDef};
 pub use schema::{EXTRA, ID, NewColumn, QUEUE_DATE, SOURCE_FILE, SOURCE_ROW, TIME, TableSchema};

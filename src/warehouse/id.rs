@@ -1,45 +1,23 @@
 //! An event's identity in 128 bits, for sets that hold millions of them.
 
+use super::uuid;
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
 
 /// An event's identity in 128 bits: the UUID itself when the id is one in its usual spelling, else a hash of the text.
 pub fn id_key(id: &str) -> u128 {
-    uuid(id.as_bytes()).unwrap_or_else(|| xxhash_rust::xxh3::xxh3_128(id.as_bytes()))
+    uuid::parsed(id.as_bytes()).unwrap_or_else(|| xxhash_rust::xxh3::xxh3_128(id.as_bytes()))
 }
 
-/// Only the canonical lower-case spelling: two spellings of one UUID are two texts, and ids are compared as text.
-fn uuid(text: &[u8]) -> Option<u128> {
-    let text: &[u8; 36] = text.try_into().ok()?;
-    let [a0, a1, a2, a3, a4, a5, a6, a7, b'-', b0, b1, b2, b3, b'-', c0, c1, c2, c3, b'-', rest @ ..] = text else {
-        return None;
+/// The keys of ids in the order of their rows, and whether every id is the UUID that is its key.
+pub fn id_keys<'a>(ids: impl Iterator<Item = Option<&'a str>>) -> (Vec<u128>, bool) {
+    let mut are_uuids = true;
+    let key = |id: Option<&str>| {
+        let uuid = id.and_then(|id| uuid::parsed(id.as_bytes()));
+        are_uuids &= uuid.is_some();
+        uuid.unwrap_or_else(|| id.map_or(0, id_key))
     };
-    let [d0, d1, d2, d3, b'-', e0, e1, e2, e3, f0, f1, f2, f3, f4, f5, f6, f7] = rest else { return None };
-    let mut value = 0u128;
-    for digits in [
-        [*a0, *a1, *a2, *a3, *a4, *a5, *a6, *a7],
-        [*b0, *b1, *b2, *b3, *c0, *c1, *c2, *c3],
-        [*d0, *d1, *d2, *d3, *e0, *e1, *e2, *e3],
-        [*f0, *f1, *f2, *f3, *f4, *f5, *f6, *f7],
-    ] {
-        value = value << 32 | u128::from(eight_digits(u64::from_be_bytes(digits))?);
-    }
-    Some(value)
-}
-
-/// Eight hexadecimal digits in lower case, all at once.
-fn eight_digits(text: u64) -> Option<u32> {
-    const EACH: u64 = 0x0101_0101_0101_0101;
-    // Letters have the bit 0x40 and count from 1, digits do not and count from 0.
-    let values = (text & (0x0f * EACH)) + (text >> 6 & EACH) * 9;
-    let letters = (values + 0x06 * EACH) >> 4 & EACH;
-    // No value above 15, and written out again they must be what was read.
-    if values & (0xf0 * EACH) != 0 || values + 0x30 * EACH + letters * 0x27 != text {
-        return None;
-    }
-    let pairs = (values | values >> 4) & 0x00ff_00ff_00ff_00ff;
-    let fours = (pairs | pairs >> 8) & 0x0000_ffff_0000_ffff;
-    Some((fours | fours >> 16) as u32)
+    (ids.map(key).collect(), are_uuids)
 }
 
 /// Ids are random already: their low bits are hash enough.
@@ -202,17 +180,9 @@ mod tests {
         assert_ne!(id_key(id), id_key(&id.to_uppercase()));
         assert_ne!(id_key("a"), id_key("b"));
         assert_ne!(id_key("0f8b1c9e+1234-4abc-8def-0123456789ab"), id_key(id));
-        for at in 0..id.len() {
-            for other in 0..=127u8 {
-                let mut text = id.as_bytes().to_vec();
-                text[at] = other;
-                let is_one = if matches!(at, 8 | 13 | 18 | 23) {
-                    other == b'-'
-                } else {
-                    matches!(other, b'0'..=b'9' | b'a'..=b'f')
-                };
-                assert_eq!(uuid(&text).is_some(), is_one, "{other} at {at}");
-            }
-        }
+        let of = |ids: &[Option<&str>]| id_keys(ids.iter().copied());
+        assert_eq!(of(&[Some(id), Some(id)]), (vec![id_key(id); 2], true));
+        assert_eq!(of(&[Some(id), Some("a")]), (vec![id_key(id), id_key("a")], false));
+        assert_eq!(of(&[None, Some(id)]), (vec![0, id_key(id)], false));
     }
 }

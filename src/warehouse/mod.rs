@@ -27,6 +27,7 @@ pub mod snapshot;
 pub mod status;
 pub mod store;
 pub mod stored_cell;
+pub mod uuid;
 pub mod verify;
 pub mod wire;
 

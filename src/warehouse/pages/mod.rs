@@ -11,12 +11,14 @@ mod delta;
 mod dictionary;
 mod hybrid;
 mod lists;
+mod look_up;
 mod number;
 mod object;
 mod ranks;
 #[cfg(test)]
 mod tests;
 mod text;
+mod uuids;
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Date32Type, Float64Type, Int64Type, SchemaRef, TimestampMicrosecondType};
@@ -83,7 +85,8 @@ impl Tools {
     }
 }
 
-/// One batch's columns in the order of the schema; `None` where it has no such column. Text may be dictionary encoded.
+/// One batch's columns in the order of the schema; `None` where it has no such column. Text may be dictionary encoded,
+/// or UUIDs held as bytes.
 pub type Aligned = Vec<Option<ArrayRef>>;
 
 /// Which rows go where.
@@ -173,7 +176,10 @@ fn column(
                 let arrays = typed(&arrays, |a| a.as_boolean_opt())?;
                 numbers(&mut |group, tools| number::booleans(leaf, &arrays, group, tools), tools)
             }
-            _ => text::chunks(leaf, &arrays, rows, tools, bloom),
+            _ => match uuids::sources(&arrays, rows) {
+                Some(sources) => numbers(&mut |group, tools| uuids::chunk(leaf, &sources, group, tools, bloom), tools),
+                None => text::chunks(leaf, &arrays, rows, tools, bloom),
+            },
         }
     }
 }

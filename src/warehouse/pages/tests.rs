@@ -4,6 +4,7 @@ use super::bounds::{MANY, NAMES};
 use super::*;
 use crate::warehouse::encode::ROW_GROUP_ROWS;
 use crate::warehouse::row_groups::RowGroups;
+use crate::warehouse::uuid::{instead_of_text, spelled};
 use arrow::array::{
     BooleanArray, Date32Array, DictionaryArray, Float64Array, Int64Array, ListBuilder, RecordBatch, StringArray,
     StringBuilder, TimestampMicrosecondArray,
@@ -345,7 +346,8 @@ fn the_largest_dictionary_a_row_group_has_comes_back_in_codes_of_two_bytes() {
     let rows = batch(&mut Pcg64::seed_from_u64(17), ROW_GROUP_ROWS);
     let mut aligned: Aligned = rows.columns().iter().cloned().map(Some).collect();
     // A dictionary is kept up to six values in ten rows.
-    let texts = StringArray::from_iter_values((0..ROW_GROUP_ROWS).map(|row| format!("campaign {}", row % 39_000)));
+    let value = |row: usize| row * 39_000 / ROW_GROUP_ROWS;
+    let texts = StringArray::from_iter_values((0..ROW_GROUP_ROWS).map(|row| format!("campaign {}", value(row))));
     aligned[1] = Some(Arc::new(texts.clone()));
     let order: Vec<RowAt> = (0..ROW_GROUP_ROWS as u32).map(|row| RowAt { batch: 0, row }).collect();
     let stored = write_groups_of(ROW_GROUP_ROWS, &[aligned], &order);
@@ -402,4 +404,32 @@ fn moments_have_a_dictionary_in_order_where_it_is_shorter_than_their_differences
     assert!(!with((0..40_000).map(|n| second(n * 7_919 % 40_000 * 100)).collect()).0);
     // A few values that repeat are few however they lie.
     assert!(with((0..40_000).map(|n| second(n / 1_000 * 10_000_000)).collect()).0);
+}
+
+#[test]
+fn uuids_held_as_bytes_are_written_as_their_text_would_be() {
+    let mut dice = Pcg64::seed_from_u64(12);
+    for sizes in [vec![16], vec![17], vec![9, 30_000, 1, 50_000]] {
+        let (mut texts, mut held, mut mixed) = (Vec::new(), Vec::new(), Vec::new());
+        for (number, size) in sizes.iter().enumerate() {
+            let rows = batch(&mut dice, *size);
+            let uuids: Vec<u128> = (0..*size).map(|_| dice.random()).collect();
+            let ids = uuids.iter().map(|uuid| String::from_utf8(spelled(*uuid).to_vec()).unwrap());
+            let mut columns = rows.columns().to_vec();
+            columns[0] = Arc::new(StringArray::from_iter_values(ids));
+            let rows = RecordBatch::try_new(schema(), columns).unwrap();
+            let as_bytes = instead_of_text(rows.clone(), uuids);
+            mixed.push(if number % 2 == 0 { rows.clone() } else { as_bytes.clone() });
+            texts.push(rows);
+            held.push(as_bytes);
+        }
+        // Most rows, in no order.
+        let all = (0u32..).zip(&sizes).flat_map(|(batch, size)| (0..*size as u32).map(move |row| RowAt { batch, row }));
+        let mut rows: Vec<(u64, RowAt)> = all.map(|at| (dice.random(), at)).collect();
+        rows.sort_unstable();
+        let rows: Vec<RowAt> = rows.into_iter().map(|(_, at)| at).filter(|at| at.row % 19 != 5).collect();
+        let expected = ours(&texts, &rows);
+        assert!(ours(&held, &rows) == expected, "{sizes:?}");
+        assert!(ours(&mixed, &rows) == expected, "{sizes:?}, beside text");
+    }
 }

@@ -3,10 +3,10 @@
 use super::bounds::{MANY, NAMES, TextBounds};
 use super::chunk::{Chunk, ChunkBuilder, PageBounds, levels};
 use super::compress::Look;
-use super::{PAGE_ROWS, RowAt, Rows, SAMPLE, Tools, delta, hybrid};
-use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::buffer::NullBuffer;
-use arrow::datatypes::UInt16Type;
+use super::look_up::{ABSENT, Source, all_differ, look_up, repeats};
+use super::{PAGE_ROWS, RowAt, Rows, Tools, delta, hybrid};
+use crate::warehouse::uuid::text_of;
+use arrow::array::ArrayRef;
 use parquet::basic::Encoding;
 use parquet::bloom_filter::Sbbf;
 use parquet::data_type::ByteArray;
@@ -14,70 +14,12 @@ use parquet::errors::Result;
 use parquet::file::statistics::{Statistics, ValueStatistics};
 use parquet::schema::types::ColumnDescPtr;
 
-/// Bytes of a dictionary from where on it is no gain any more.
-const DICTIONARY_BYTES: usize = 4 << 20;
 /// Bytes of values from where on a page ends before its rows are full.
 const PAGE_BYTES: usize = 1 << 20;
 /// Room before a page's text, for levels and lengths, which are known later: seldom more, and then the text is copied.
 const BEFORE: usize = 32 << 10;
 /// Values that are fetched from memory together.
-const FEW: usize = 64;
-/// The code of a row without a value.
-const ABSENT: u32 = u32::MAX;
-
-/// One batch's values.
-#[derive(Clone, Copy)]
-struct Source<'a> {
-    offsets: &'a [i32],
-    data: &'a [u8],
-    nulls: Option<&'a NullBuffer>,
-    /// Where the batch has a dictionary: which of its values each row has.
-    keys: Option<&'a [u16]>,
-    /// The length of every value, where all have one: ids have, and then no offset need be fetched.
-    each: Option<usize>,
-}
-
-impl<'a> Source<'a> {
-    fn of(array: &'a ArrayRef) -> Option<Source<'a>> {
-        let (texts, keys) = match array.as_dictionary_opt::<UInt16Type>() {
-            Some(coded) => (coded.values().as_string_opt::<i32>()?, Some(coded.keys().values().as_ref())),
-            None => (array.as_string_opt::<i32>()?, None),
-        };
-        let offsets = texts.value_offsets();
-        let each = if keys.is_none() { even(offsets) } else { None };
-        Some(Source { offsets, data: texts.value_data(), nulls: array.nulls(), keys, each })
-    }
-
-    /// The texts of its dictionary, or of its rows.
-    fn values(&self) -> impl Iterator<Item = &'a [u8]> {
-        let data = self.data;
-        let ends = self.offsets.iter().zip(self.offsets.iter().skip(1));
-        ends.map(move |(from, to)| data.get(*from as usize..*to as usize).unwrap_or_default())
-    }
-
-    #[inline]
-    fn get(&self, row: u32) -> Option<&'a [u8]> {
-        let mut row = row as usize;
-        if self.nulls.is_some_and(|nulls| nulls.is_null(row)) {
-            return None;
-        }
-        if let Some(keys) = self.keys {
-            row = usize::from(*keys.get(row)?);
-        }
-        if let Some(each) = self.each {
-            return self.data.get(row * each..(row + 1) * each);
-        }
-        let (from, to) = (self.offsets.get(row)?, self.offsets.get(row + 1)?);
-        self.data.get(*from as usize..*to as usize)
-    }
-}
-
-/// What all values have for length, when they lie from the start of their bytes.
-fn even(offsets: &[i32]) -> Option<usize> {
-    let [0, each, ..] = offsets else { return None };
-    let all = offsets.iter().zip(offsets.iter().skip(1)).all(|(from, to)| to - from == *each);
-    all.then_some(usize::try_from(*each).ok()?)
-}
+pub(super) const FEW: usize = 64;
 
 /// The chunks of a column, one for each group of rows. `arrays` are the batches' values; where a batch has no such
 /// column, its rows have no value.
@@ -91,8 +33,11 @@ pub(super) fn chunks(
     tools: &mut Tools,
     bloom: Option<f64>,
 ) -> Result<Vec<Chunk>> {
-    let sources: Vec<Option<Source<'_>>> = arrays.iter().map(|array| array.and_then(Source::of)).collect();
-    let coded = look_up(&sources, rows, tools);
+    // Beside rows that a cell had before, whose ids are text.
+    let spelled: Vec<Option<ArrayRef>> = arrays.iter().map(|array| array.and_then(text_of)).collect();
+    let texts = arrays.iter().zip(&spelled).map(|(array, spelled)| spelled.as_ref().or(*array));
+    let sources: Vec<Option<Source<'_>>> = texts.map(|array| array.and_then(Source::of)).collect();
+    let coded = !all_differ(&sources, rows, tools) && look_up(&sources, rows, tools);
     let group = |(rows_of, places): (&&[RowAt], &Vec<u32>)| -> Result<Chunk> {
         if coded && let Some(chunk) = from_codes(column, places, tools, bloom)? {
             return Ok(chunk);
@@ -100,60 +45,6 @@ pub(super) fn chunks(
         from_values(column, &sources, rows_of, tools, bloom)
     };
     rows.groups.iter().zip(&rows.places).map(group).collect()
-}
-
-/// Gives every row of every batch its code. False: too many values are different.
-fn look_up(sources: &[Option<Source<'_>>], rows: &Rows<'_>, tools: &mut Tools) -> bool {
-    let Tools { texts, codes, own_codes, .. } = tools;
-    texts.clear();
-    codes.clear();
-    let (mut there, mut look_again) = (0usize, SAMPLE);
-    // Neighbouring rows often have the same value.
-    let mut last: (&[u8], u32) = (&[], ABSENT);
-    for (source, length) in sources.iter().zip(rows.lengths) {
-        let Some(source) = source else {
-            codes.resize(codes.len() + length, ABSENT);
-            continue;
-        };
-        if let Some(keys) = source.keys {
-            // Each of the batch's own values is looked up once; then a row's code is a step away.
-            own_codes.clear();
-            own_codes.extend(source.values().map(|text| texts.code(text)));
-            let code = |key: &u16| own_codes.get(usize::from(*key)).copied().unwrap_or(ABSENT);
-            match source.nulls {
-                None => codes.extend(keys.iter().map(code)),
-                Some(nulls) => {
-                    let each = keys.iter().zip(nulls.iter());
-                    codes.extend(each.map(|(key, is_there)| if is_there { code(key) } else { ABSENT }));
-                }
-            }
-            there += length - source.nulls.map_or(0, NullBuffer::null_count);
-        } else {
-            for row in 0..*length as u32 {
-                let Some(text) = source.get(row) else {
-                    codes.push(ABSENT);
-                    continue;
-                };
-                if last.1 == ABSENT || last.0 != text {
-                    last = (text, texts.code(text));
-                }
-                codes.push(last.1);
-                there += 1;
-            }
-        }
-        if there >= look_again {
-            if !repeats(texts.len(), there) || texts.page().len() > DICTIONARY_BYTES {
-                return false;
-            }
-            look_again = there + SAMPLE;
-        }
-    }
-    repeats(texts.len(), there)
-}
-
-/// Whether so few of so many values are different that a dictionary pays.
-fn repeats(distinct: usize, values: usize) -> bool {
-    distinct * 10 <= values * 6 || values <= 16
 }
 
 /// The chunk of one group of rows from the codes of all; `places`: the rows' numbers among all. `None`: within the group
@@ -293,11 +184,11 @@ fn behind_each_other<'a>(before: &'a mut Vec<u8>, text: &'a mut [u8]) -> &'a [u8
     before
 }
 
-fn page_bounds(bounds: &TextBounds<'_>, most: usize) -> PageBounds {
+pub(super) fn page_bounds(bounds: &TextBounds<'_>, most: usize) -> PageBounds {
     bounds.cut(most).map(|((least, _), (most, _))| (least, most))
 }
 
-fn statistics((bounds, most): (&TextBounds<'_>, usize), nulls: usize) -> Statistics {
+pub(super) fn statistics((bounds, most): (&TextBounds<'_>, usize), nulls: usize) -> Statistics {
     let nulls = Some(nulls as u64);
     match bounds.cut(most) {
         None => Statistics::byte_array(None, None, None, nulls, false),
@@ -310,7 +201,7 @@ fn statistics((bounds, most): (&TextBounds<'_>, usize), nulls: usize) -> Statist
 }
 
 /// A filter for `values` values, as large as `fpp` needs and no larger: the crate's own rounds up to a power of two.
-fn bloom_filter(values: usize, fpp: f64) -> Sbbf {
+pub(super) fn bloom_filter(values: usize, fpp: f64) -> Sbbf {
     const BLOCK: usize = 32;
     // Parquet's specification: bits = -8 n / ln(1 - p^(1/8)).
     let bits = -8.0 * values as f64 / (1.0 - fpp.powf(0.125)).ln();
@@ -332,29 +223,5 @@ mod tests {
             let page = behind_each_other(&mut before, &mut text);
             assert_eq!((page.len(), page.ends_with(b"\x01text")), (length + 4, length > 0));
         }
-    }
-
-    #[test]
-    fn values_of_one_length_are_found_without_offsets_and_others_with_them() {
-        let of = |values: Vec<Option<&str>>| -> ArrayRef { Arc::new(StringArray::from(values)) };
-        let even: Vec<Option<&str>> = vec![Some("abc"), Some("déf"), Some("ghi")];
-        for (values, each) in [
-            (vec![Some("abc"), Some("def"), Some("ghi")], Some(3)),
-            (even, None),
-            (vec![Some("abc"), None, Some("ghi")], None),
-            (vec![None, None], Some(0)),
-            (vec![Some(""), Some("")], Some(0)),
-            (vec![], None),
-        ] {
-            let array = of(values.clone());
-            let source = Source::of(&array).unwrap();
-            assert_eq!(source.each, each, "{values:?}");
-            let got: Vec<_> = (0..values.len() as u32).map(|row| source.get(row)).collect();
-            assert_eq!(got, values.iter().map(|value| value.map(str::as_bytes)).collect::<Vec<_>>());
-        }
-        // A slice does not begin where its bytes do.
-        let array = of(vec![Some("abc"), Some("def"), Some("ghi")]).slice(1, 2);
-        let source = Source::of(&array).unwrap();
-        assert_eq!((source.get(0), source.get(1)), (Some(b"def".as_slice()), Some(b"ghi".as_slice())));
     }
 }
