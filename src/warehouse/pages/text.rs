@@ -212,8 +212,6 @@ pub(super) fn bloom_filter(values: usize, fpp: f64) -> Sbbf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::array::StringArray;
-    use std::sync::Arc;
 
     #[test]
     fn text_follows_what_comes_before_it_however_much_that_is() {
