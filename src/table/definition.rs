@@ -1,4 +1,4 @@
-//! Reads `table_defs/`: what each column means, what each event type carries. Embedded in the binary, overlaid by
+//! What each column means, what each event type carries: the files of `table_defs/`, embedded in the binary, overlaid by
 //! a user's own files of the same shape.
 
 use super::column::ColumnType;
@@ -103,32 +103,46 @@ fn yes() -> bool {
 /// The file that defines columns; every other `.toml` file defines tables.
 pub const COLUMNS_FILE: &str = "columns.toml";
 
+/// The files of `table_defs/` in one document, put together when the program is built (`table_defs/embed.rs`).
+const BUILTIN: &str = include_str!(concat!(env!("OUT_DIR"), "/definitions.json"));
+
+#[derive(Deserialize)]
+struct Builtin {
+    columns: BTreeMap<String, ColumnEntry>,
+    /// By file.
+    tables: BTreeMap<String, TableFile>,
+}
+
 impl Definitions {
     /// The definitions compiled into the binary.
     pub fn builtin() -> Result<Definitions> {
-        Definitions::from_files(super::builtin::FILES.iter().map(|(n, t)| (n.to_string(), t.to_string())))
+        Definitions::with_overlay(Vec::new())
     }
 
     /// The built-in definitions, with `files` (name, text) replacing tables and columns of the same name.
     pub fn with_overlay(files: Vec<(String, String)>) -> Result<Definitions> {
-        let builtin = super::builtin::FILES.iter().map(|(n, t)| (n.to_string(), t.to_string()));
-        Definitions::from_files(builtin.chain(files))
-    }
-
-    fn from_files(files: impl Iterator<Item = (String, String)>) -> Result<Definitions> {
-        let mut all = Definitions::default();
+        let wrong = |e| Error::failed("cannot read the built-in table definitions").because(e);
+        let Builtin { columns, tables } = serde_json::from_str(BUILTIN).map_err(wrong)?;
+        let mut all = Definitions { columns, ..Definitions::default() };
+        for (name, file) in tables {
+            all.add(&name, file);
+        }
         for (name, text) in files {
             let wrong =
                 |e: toml::de::Error| Error::usage(format!("cannot read table definitions in {name}")).because(e);
             if name.rsplit(['/', '\\']).next() == Some(COLUMNS_FILE) {
                 all.columns.extend(toml::from_str::<BTreeMap<String, ColumnEntry>>(&text).map_err(wrong)?);
             } else {
-                for entry in toml::from_str::<TableFile>(&text).map_err(wrong)?.table {
-                    all.entries.insert(entry.event_type.to_lowercase(), (name.clone(), entry));
-                }
+                all.add(&name, toml::from_str(&text).map_err(wrong)?);
             }
         }
         all.resolve()
+    }
+
+    fn add(&mut self, name: &str, file: TableFile) {
+        for entry in file.table {
+            self.entries.insert(entry.event_type.to_lowercase(), (name.to_string(), entry));
+        }
     }
 
     fn resolve(mut self) -> Result<Definitions> {

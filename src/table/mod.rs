@@ -1,7 +1,6 @@
 //! What a table is: its definition, its columns, and how decoded records become its rows. Pure; reads `table_defs/`
 //! as text given to it.
 
-mod builtin;
 mod column;
 mod conform;
 mod convert;
