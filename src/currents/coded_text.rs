@@ -13,6 +13,9 @@ const REMEMBERED: usize = 1 << 10;
 /// Codes there are. Two bytes a row: a cell keeps the codes of all its rows until it is written.
 const CODES: usize = u16::MAX as usize;
 
+/// Values after which it is asked whether they repeat, and again at the end.
+const ASKED: usize = 512;
+
 /// See the module.
 pub(super) struct CodedText {
     keys: Vec<u16>,
@@ -35,13 +38,13 @@ impl CodedText {
         self.keys.reserve(rows);
     }
 
-    /// False when no code is left for the value; then nothing was added.
+    /// False when no code is left for the value, or it is no use giving it one; then nothing was added.
     #[inline]
     pub(super) fn push(&mut self, value: &[u8]) -> Result<bool, TooLong> {
         let Some(last) = self.last.get_mut(hash(value)) else { return Ok(false) };
         let code = last.wrapping_sub(1);
         if *last == 0 || self.values.get(usize::from(code)) != Some(value) {
-            if self.values.len() >= CODES {
+            if self.values.len() >= CODES || self.values.len() == ASKED && repeat_little(&self.values, &self.keys) {
                 return Ok(false);
             }
             *last = self.values.len() as u16 + 1;
@@ -55,7 +58,8 @@ impl CodedText {
     /// value whose code it has may be a large one.
     pub(super) fn into_plain(self, valid: &Bits) -> Result<TextColumn, TooLong> {
         let mut plain = TextColumn::default();
-        plain.reserve(self.keys.len());
+        // Rows to come have had their room.
+        plain.reserve(self.keys.capacity());
         for (row, key) in self.keys.iter().enumerate() {
             let value = self.values.get(usize::from(*key)).filter(|_| valid.is_empty() || valid.get(row));
             plain.push(value.unwrap_or_default())?;
@@ -70,7 +74,7 @@ impl CodedText {
 
     /// Whether values repeat too little for this to be worth it.
     pub(super) fn hardly_repeats(&self) -> bool {
-        self.keys.len() >= 64 && self.values.len() * 2 > self.keys.len()
+        repeat_little(&self.values, &self.keys)
     }
 
     /// The error names the row.
@@ -89,6 +93,10 @@ impl CodedText {
             .map(|a| Arc::new(a) as ArrayRef)
             .map_err(|_| NotUtf8(0))
     }
+}
+
+fn repeat_little(values: &TextColumn, keys: &[u16]) -> bool {
+    keys.len() >= 64 && values.len() * 2 > keys.len()
 }
 
 /// The arrow type of such a column: what decoded and conformed batches may have where a table has text.
@@ -118,9 +126,11 @@ mod tests {
 
     #[test]
     fn values_come_back_also_when_more_are_different_than_are_remembered() {
-        for distinct in [1, 200, 5_000] {
+        // The last come once as they are and then one by one: when they are asked for, they have repeated.
+        for (distinct, at_first) in [(1, 1), (200, 200), (5_000, 50)] {
             let mut column = CodedText::default();
-            let text = |row: usize| format!("a name in the middle {} of it", row * 7 % distinct);
+            let number = |row: usize| if row < 1_024 { row * 7 % at_first } else { row * 7 % distinct };
+            let text = |row: usize| format!("a name in the middle {} of it", number(row));
             for row in 0..6_000 {
                 assert!(column.push(text(row).as_bytes()).unwrap());
             }
@@ -129,6 +139,23 @@ mod tests {
             let values = arrow::compute::cast(&array, &DataType::Utf8).unwrap();
             assert!(values.as_string::<i32>().iter().enumerate().all(|(row, got)| got == Some(&text(row))));
         }
+    }
+
+    #[test]
+    fn values_that_hardly_repeat_are_given_up_early_and_none_is_lost() {
+        let pushed = |value: &dyn Fn(usize) -> usize| {
+            let (mut column, mut row) = (CodedText::default(), 0);
+            while row < 4_000 && column.push(value(row).to_string().as_bytes()).unwrap() {
+                row += 1;
+            }
+            let plain = column.into_plain(&Bits::default()).unwrap().finish().unwrap();
+            assert!(plain.iter().enumerate().all(|(row, got)| got == Some(&value(row).to_string())));
+            assert_eq!(plain.len(), row);
+            row
+        };
+        assert_eq!(pushed(&|row| row), ASKED);
+        assert_eq!(pushed(&|row| row * 3 / 4), ASKED * 4 / 3 + 1);
+        assert_eq!(pushed(&|row| row / 3), 4_000);
     }
 
     #[test]

@@ -84,12 +84,12 @@ pub struct Pieces<'a> {
     limits: &'a Limits,
     schemas: &'a SchemaCache,
     piece: usize,
-    reading: avro::Reading,
+    reading: avro::Reading<'a>,
 }
 
 /// A piece of a file.
 pub struct Piece {
-    /// `None` when the bytes hold no whole block and the file goes on: more of it is needed.
+    /// `None` when the bytes do not make a whole piece and the file goes on: more of it is needed.
     pub decoded: Option<Decoded>,
     /// How many of the bytes that were given are done with.
     pub used: usize,

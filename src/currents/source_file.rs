@@ -36,8 +36,6 @@ pub struct SourceFile {
     pub format: Format,
     /// From the ending. The bytes decide in the end: stores may unpack what they hand out.
     pub compression: Compression,
-    /// The id behind `integration.` in a `dataexport.…` segment.
-    pub integration: Option<String>,
 }
 
 /// Folders in which processing jobs keep what is not data.
@@ -73,8 +71,7 @@ impl SourceFile {
             return Err(Ignored::NotCurrents);
         }
         let event_type = event_type.map(|name| EventType::parse(name).ok_or(Ignored::BadEventType)).transpose()?;
-        let integration = folders().chain([name]).find_map(integration);
-        Ok(SourceFile { event_type, queue_hour, format, compression, integration })
+        Ok(SourceFile { event_type, queue_hour, format, compression })
     }
 }
 
@@ -118,12 +115,4 @@ fn ending(name: &str) -> Result<(Format, Compression), Ignored> {
         _ => return Err(Ignored::UnknownExtension),
     };
     Ok((format, compression))
-}
-
-/// The id in `dataexport.<…>.integration.<id>` or `dataexport.<…>.integration.<id>+<partition>+<offset>.avro`.
-fn integration(segment: &str) -> Option<String> {
-    let (_, rest) = segment.strip_prefix("dataexport.")?.split_once("integration.")?;
-    let id: &str = rest.split(['+', '.']).next()?;
-    let fits = (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-    fits.then(|| id.to_string())
 }

@@ -6,7 +6,7 @@ use crate::table::SOURCE_FILE;
 use crate::warehouse::IdSet;
 use crate::warehouse::order::Selected;
 use crate::warehouse::uuid::instead_of_text;
-use arrow::array::{AsArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use std::collections::HashMap;
@@ -60,7 +60,7 @@ impl Mix {
             *self.duplicates.entry(*file).or_default() += (here.len() - kept) as u64;
         }
         let batch = if are_uuids { instead_of_text(batch, keys) } else { batch };
-        let selected = Selected::of(batch, &keep);
+        let selected = Selected::of(without_nulls(batch), &keep);
         if !selected.is_empty() {
             self.waiting_bytes += selected.batch.get_array_memory_size() + keep.len() * size_of::<u128>();
             self.waiting.push(selected);
@@ -163,6 +163,17 @@ impl Mix {
     }
 }
 
+/// A batch without the columns that are null throughout: that is what a column is that the batch has not.
+fn without_nulls(batch: RecordBatch) -> RecordBatch {
+    let has_values = |column: &ArrayRef| column.null_count() < column.len();
+    let kept: Vec<usize> =
+        (0..).zip(batch.columns()).filter(|(_, column)| has_values(column)).map(|(at, _)| at).collect();
+    if kept.len() == batch.num_columns() {
+        return batch;
+    }
+    batch.project(&kept).unwrap_or(batch)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -191,6 +202,22 @@ mod tests {
         assert_eq!(admitted.batches.iter().map(Selected::len).sum::<usize>(), 2);
         assert_eq!(mix.admitted(), 2);
         assert!(!mix.into_ids().contains(&id_key("c")));
+    }
+
+    #[test]
+    fn columns_that_are_null_throughout_do_not_wait() {
+        let nothing: ArrayRef = Arc::new(StringArray::new_null(2));
+        let some: ArrayRef = Arc::new(StringArray::from(vec![None, Some("x")]));
+        let ids: ArrayRef = Arc::new(StringArray::from(vec!["a", "b"]));
+        let batch = |columns: Vec<(&str, &ArrayRef)>| {
+            RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, c)| (name, c.clone(), true)))
+                .unwrap()
+        };
+        let with = batch(vec![("nothing", &nothing), ("id", &ids), ("too", &nothing), ("some", &some)]);
+        let without = batch(vec![("id", &ids), ("some", &some)]);
+        assert_eq!(without_nulls(with), without);
+        assert_eq!(without_nulls(without.clone()), without);
+        assert_eq!(without_nulls(batch(vec![("nothing", &nothing)])).num_rows(), 2);
     }
 
     #[test]

@@ -33,7 +33,7 @@ impl Budget {
 pub(super) struct Context<'a> {
     pub(super) schema: &'a Schema,
     pub(super) limits: &'a Limits,
-    pub(super) budget: Budget,
+    pub(super) budget: &'a mut Budget,
 }
 
 enum Values {
@@ -57,6 +57,8 @@ pub(super) struct Column {
     valid: Bits,
     /// Only columns that can have nulls keep `valid`.
     nullable: bool,
+    /// Whether it was a dictionary and its values hardly repeated.
+    gave_up: bool,
 }
 
 impl Column {
@@ -76,7 +78,7 @@ impl Column {
             Read::Null => Values::Null,
         };
         let nullable = plan.union.is_some() || matches!(plan.read, Read::Json(_));
-        Column { values, union: plan.union, valid: Bits::default(), nullable }
+        Column { values, union: plan.union, valid: Bits::default(), nullable, gave_up: false }
     }
 
     /// Room for `rows` more rows.
@@ -97,9 +99,9 @@ impl Column {
         matches!(self.values, Values::Coded(_))
     }
 
-    /// Whether it is a dictionary that is not worth it.
+    /// Whether it is a dictionary that is not worth it, or was one.
     pub(super) fn hardly_repeats(&self) -> bool {
-        matches!(&self.values, Values::Coded(text) if text.hardly_repeats())
+        self.gave_up || matches!(&self.values, Values::Coded(text) if text.hardly_repeats())
     }
 
     /// Reads the next value.
@@ -117,6 +119,7 @@ impl Column {
             Values::Coded(text) => {
                 let value = cursor.bytes()?;
                 if !text.push(value)? {
+                    self.gave_up = text.hardly_repeats();
                     let mut plain = std::mem::take(text).into_plain(&self.valid)?;
                     plain.push(value)?;
                     self.values = Values::Text(plain);
@@ -149,7 +152,7 @@ impl Column {
                 context.budget.spend(symbol.len())?;
                 Ok(text.push(symbol.as_bytes())?)
             }
-            Values::List(list, items) => read_list(list, *items, cursor, &mut context.budget),
+            Values::List(list, items) => read_list(list, *items, cursor, context.budget),
             Values::Json(text, node) => {
                 let start = text.data.len();
                 let mut json = AsJson { schema: context.schema, limits: context.limits, out: &mut text.data, start };

@@ -108,15 +108,15 @@ impl<'a> Blocks<'a> {
         self.is_end && self.cursor.left() == 0
     }
 
-    /// How many records the next `bytes` hold, if all blocks are as the next one says it is. A guess: nothing of it was
-    /// checked.
+    /// How many records the next `bytes` of the file hold, if all blocks are as the next one says it is. A guess: nothing of
+    /// it was checked, and where the file goes on it may have less.
     pub(super) fn expected(&self, bytes: usize) -> usize {
         let mut ahead = self.cursor;
         let Ok((count, size)) = ahead.long().and_then(|count| Ok((count, ahead.long()?))) else { return 0 };
         let (Ok(count), Ok(size)) = (usize::try_from(count), usize::try_from(size)) else { return 0 };
         // The last block is seldom full: whole blocks would be too many or too few by most of one.
-        let bytes = self.cursor.left().min(bytes).max(size);
-        count.saturating_mul(bytes) / size.max(1)
+        let bytes = if self.is_end { self.cursor.left().min(bytes) } else { bytes };
+        count.saturating_mul(bytes.max(size)) / size.max(1)
     }
 
     /// The next block; `None` exactly at the end of the file, and where the bytes end inside a block and the file does

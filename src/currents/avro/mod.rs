@@ -23,21 +23,30 @@ use std::sync::Arc;
 
 /// A file that is being decoded: what its header said, and how far it is read.
 #[derive(Default)]
-pub(super) struct Reading {
+pub(super) struct Reading<'a> {
     /// `None` before the header.
     header: Option<Header>,
+    /// The piece that needs more of the file.
+    begun: Option<Begun<'a>>,
     /// Bytes of the file.
     at: usize,
     blocks: u64,
-    records: u64,
     unpacked: usize,
     /// Whether no block is left.
     pub(super) done: bool,
 }
 
+/// Records of a piece so far, and the bytes of their blocks.
+struct Begun<'a> {
+    rows: Rows<'a>,
+    unpacked: usize,
+}
+
 struct Header {
     plan: Arc<Plan>,
     event_type: Option<EventType>,
+    /// Records of the pieces before.
+    records: u64,
     codec: Codec,
     sync: [u8; SYNC],
 }
@@ -47,11 +56,13 @@ const MANY: usize = 256;
 /// Room is made for no more records than this before they are seen.
 const MOST_EXPECTED: usize = 1 << 16;
 
-/// Decodes blocks from where the reading stands until they hold `piece` bytes unpacked, at least one. `rest` are the
-/// file's bytes from there on; `is_end`: all of them. `may_code`: text that repeats may come as a dictionary.
-pub(super) fn decode(
-    (file, limits, schemas): (&SourceFile, &Limits, &SchemaCache),
-    reading: &mut Reading,
+/// Decodes blocks from where the reading stands until those of a piece hold `piece` bytes unpacked, at least one. `rest`
+/// are the file's bytes from there on; `is_end`: all of them. `may_code`: text that repeats may come as a dictionary.
+///
+/// A piece that is not full when the bytes end, and the file does not, goes on with the next ones.
+pub(super) fn decode<'a>(
+    (file, limits, schemas): (&SourceFile, &'a Limits, &SchemaCache),
+    reading: &mut Reading<'a>,
     (rest, is_end): (&[u8], bool),
     piece: usize,
     may_code: bool,
@@ -63,51 +74,51 @@ pub(super) fn decode(
         let event_type = event_type(file, &plan)?;
         before = head.length;
         reading.at = before;
-        reading.header = Some(Header { plan, event_type, codec: head.codec, sync: head.sync });
+        reading.header = Some(Header { plan, event_type, records: 0, codec: head.codec, sync: head.sync });
     }
-    let Some(Header { plan, event_type, codec, sync }) = &reading.header else {
+    let Some(Header { plan, event_type, records, codec, sync }) = &mut reading.header else {
         return Ok(Piece { decoded: None, used: 0 });
     };
     let mut blocks = Blocks::new(rest.get(before..).unwrap_or_default(), *sync, (reading.at, reading.blocks), is_end);
     let expected = blocks.expected(piece).min(MOST_EXPECTED);
-    let mut rows = Rows::new(plan, limits, reading.records, may_code && expected >= MANY);
+    let Begun { mut rows, unpacked: mut taken } = reading.begun.take().unwrap_or_else(|| Begun {
+        rows: Rows::new(plan.clone(), limits, *records, may_code && expected >= MANY),
+        unpacked: 0,
+    });
     let mut scratch = Vec::new();
-    let mut taken = 0usize;
     while taken < piece {
         let Some(block) = blocks.next_block()? else { break };
         let data = unpacked(*codec, &block, &mut scratch, limits)?;
-        taken = taken.saturating_add(data.len());
-        if reading.unpacked.saturating_add(taken) > limits.file_bytes {
+        reading.unpacked = reading.unpacked.saturating_add(data.len());
+        if reading.unpacked > limits.file_bytes {
             let detail = format!("the file unpacks to more than {} bytes", limits.file_bytes);
             return Err(Damage::new(Reason::LimitExceeded, detail));
         }
-        if taken == data.len() {
+        if taken == 0 {
             rows.make_room(expected.min(data.len()));
         }
+        taken = taken.saturating_add(data.len());
         rows.block(&block, data)?;
     }
     let used = before.saturating_add(blocks.used());
-    let no_block = blocks.number() == reading.blocks;
+    reading.at = reading.at.saturating_add(blocks.used());
+    reading.blocks = blocks.number();
     reading.done = blocks.is_done();
-    if no_block && !reading.done {
-        reading.at = reading.at.saturating_add(blocks.used());
+    if taken < piece && !reading.done {
+        reading.begun = Some(Begun { rows, unpacked: taken });
         return Ok(Piece { decoded: None, used });
     }
     let positions = rows.positions();
-    let records = positions.end - positions.start;
-    let batch = rows.finish()?;
-    let part = Part { event_type: event_type.clone(), batch, positions: positions.clone().collect() };
+    *records = positions.end;
+    let read = positions.end - positions.start;
+    let part = Part { event_type: event_type.clone(), batch: rows.finish()?, positions: positions.collect() };
     let decoded = Decoded {
-        parts: if records == 0 { Vec::new() } else { vec![part] },
+        parts: if read == 0 { Vec::new() } else { vec![part] },
         rejects: Vec::new(),
-        records,
+        records: read,
         record_name: Some(plan.record_name.clone()),
         schema_fingerprint: Some(plan.fingerprint),
     };
-    reading.at = reading.at.saturating_add(blocks.used());
-    reading.blocks = blocks.number();
-    reading.records = positions.end;
-    reading.unpacked = reading.unpacked.saturating_add(taken);
     Ok(Piece { decoded: Some(decoded), used })
 }
 

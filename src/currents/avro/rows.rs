@@ -7,12 +7,14 @@ use super::container::Block;
 use super::cursor::{Cursor, Fault};
 use super::plan::{Plan, Read};
 use arrow::array::{RecordBatch, RecordBatchOptions};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// The records of one file, or of a piece of it, so far.
 pub(super) struct Rows<'a> {
-    plan: &'a Plan,
-    context: Context<'a>,
+    plan: Arc<Plan>,
+    limits: &'a Limits,
+    budget: Budget,
     columns: Vec<Column>,
     /// Records of the file before these.
     before: u64,
@@ -24,15 +26,15 @@ pub(super) struct Rows<'a> {
 
 impl<'a> Rows<'a> {
     /// Rows that come after `before` others of the same file. `coded`: text that repeats may be kept as a dictionary.
-    pub(super) fn new(plan: &'a Plan, limits: &'a Limits, before: u64, coded: bool) -> Rows<'a> {
-        let budget = Budget { left: limits.column_bytes };
+    pub(super) fn new(plan: Arc<Plan>, limits: &'a Limits, before: u64, coded: bool) -> Rows<'a> {
         Rows {
-            plan,
-            context: Context { schema: &plan.schema, limits, budget },
+            limits,
+            budget: Budget { left: limits.column_bytes },
             columns: plan.columns.iter().map(|column| Column::new(column, coded)).collect(),
             before,
             records: before,
             reads: plan.columns.iter().any(|column| column.union.is_some() || column.read != Read::Null),
+            plan,
         }
     }
 
@@ -55,7 +57,7 @@ impl<'a> Rows<'a> {
         let damage = |reason, what: String| {
             Err(Damage::new(reason, format!("block {} at byte {}: {what}", block.number, block.offset)))
         };
-        let limits = self.context.limits;
+        let limits = self.limits;
         if self.records.saturating_add(block.count) > limits.records {
             // A count that its bytes cannot hold is a broken block rather than a large one.
             let reason = if self.fits(block.count, data) { Reason::LimitExceeded } else { Reason::BadBlock };
@@ -70,7 +72,7 @@ impl<'a> Rows<'a> {
         let count = usize::try_from(block.count).unwrap_or(usize::MAX);
         // One byte a row for its position, which the part will list.
         let fixed = count.saturating_mul(self.plan.row_bytes.saturating_add(8));
-        if self.context.budget.spend(fixed).is_err() {
+        if self.budget.spend(fixed).is_err() {
             return damage(Reason::LimitExceeded, format!("the columns take more than {} bytes", limits.column_bytes));
         }
         let mut cursor = Cursor::new(data);
@@ -78,9 +80,10 @@ impl<'a> Rows<'a> {
             for column in &mut self.columns {
                 column.reserve(count);
             }
+            let mut context = Context { schema: &self.plan.schema, limits, budget: &mut self.budget };
             for row in 0..block.count {
                 for (index, column) in self.columns.iter_mut().enumerate() {
-                    if let Err(fault) = column.read(&mut cursor, &mut self.context) {
+                    if let Err(fault) = column.read(&mut cursor, &mut context) {
                         let what = self.describe(self.records.saturating_add(row), index, cursor.at, fault);
                         return damage(fault.reason(), what);
                     }

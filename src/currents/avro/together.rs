@@ -22,7 +22,7 @@ pub(in crate::currents) fn together(
     let all: usize = files.iter().map(|(_, bytes)| bytes.len()).sum();
     // A guess: no schema of Braze's has fewer bytes a record.
     let many = all.min(piece) / plan.least.max(100) >= MANY;
-    let mut rows = Rows::new(&plan, limits, 0, many);
+    let mut rows = Rows::new(plan.clone(), limits, 0, many);
     let (mut records, mut scratch, mut taken) = (Vec::with_capacity(files.len()), Vec::new(), 0usize);
     for (file, bytes) in files {
         let head = Head::read(bytes, true).ok()??;

@@ -12,6 +12,9 @@ use std::path::{Path as FsPath, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+/// Bytes of a range: what is read is decoded while it is in the processor's cache, and there is no request to save.
+const RANGE: u64 = 1 << 20;
+
 /// See the module.
 #[derive(Debug, Clone)]
 pub struct Folder {
@@ -36,6 +39,7 @@ impl Folder {
     pub async fn open_in_ranges(&self, address: &str, listed: &Listed, most: u64, range: u64) -> Result<Opened> {
         let wrong = |e: String| Error::failed(format!("cannot read {} in {address}", listed.key)).because(e);
         let (path, key) = (self.root.join(&*listed.key), listed.key.clone());
+        let range = range.min(RANGE);
         let opened = tokio::task::spawn_blocking(move || open(path, key, most, range)).await;
         opened.map_err(|e| wrong(e.to_string()))?.map_err(|e| wrong(e.to_string()))
     }

@@ -51,8 +51,10 @@ impl Ranges {
                 let Some(mut open) = file.take() else {
                     return Err(wrong("an earlier read was cut short".to_string()));
                 };
-                // As much as the room that is there takes; a whole range, when what is left over fills more than half of it.
-                let free = range.checked_sub(before).filter(|free| *free > *range / 2).unwrap_or(*range);
+                // As much as the room that is there takes; a whole range, when what is left over fills more than half of it,
+                // and as much again, when it is more than that: a block may be larger than many ranges.
+                let free = range.checked_sub(before).filter(|free| *free > *range / 2);
+                let free = free.unwrap_or(before.max(*range));
                 let most = self.left.min(free);
                 bytes.reserve_exact(usize::try_from(most).unwrap_or(0).saturating_add(folder::SPARE));
                 let read = move || {

@@ -60,15 +60,15 @@ fn from_codes(column: &ColumnDescPtr, places: &[u32], tools: &mut Tools, bloom: 
     mine.extend(places.iter().map(|place| codes.get(*place as usize).copied().unwrap_or(ABSENT)));
     present.clear();
     present.extend(mine.iter().map(|code| u8::from(*code != ABSENT)));
-    mine.retain_mut(|code| {
-        let Some(slot) = own_codes.get_mut(*code as usize) else { return false };
+    close_ranks(mine, present);
+    for code in mine.iter_mut() {
+        let Some(slot) = own_codes.get_mut(*code as usize) else { continue };
         if *slot == ABSENT {
             *slot = own.len() as u32;
             own.push(*code);
         }
         *code = *slot;
-        true
-    });
+    }
     if !repeats(own.len(), mine.len()) {
         return Ok(None);
     }
@@ -107,6 +107,20 @@ fn from_codes(column: &ColumnDescPtr, places: &[u32], tools: &mut Tools, bloom: 
         out.data(body, page.len(), page.len() - here, Encoding::RLE_DICTIONARY, page_bounds(&bounds, NAMES))?;
     }
     out.close(statistics((&whole, NAMES), places.len() - mine.len()), bloom, <[u8]>::cmp).map(Some)
+}
+
+/// Takes out the codes of rows that have no value. Which those are nobody can guess, so each is moved, and where a row has
+/// none the next is put into its place.
+fn close_ranks(codes: &mut Vec<u32>, present: &[u8]) {
+    let mut left = 0;
+    for (at, is_there) in present.iter().enumerate() {
+        let code = codes.get(at).copied().unwrap_or(ABSENT);
+        if let Some(place) = codes.get_mut(left) {
+            *place = code;
+        }
+        left += usize::from(*is_there);
+    }
+    codes.truncate(left);
 }
 
 /// The chunk of one group of rows whose values hardly repeat.
@@ -212,6 +226,16 @@ pub(super) fn bloom_filter(values: usize, fpp: f64) -> Sbbf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn codes_of_rows_without_a_value_leave_no_gap() {
+        for rows in [vec![], vec![1, 2, 3], vec![1, ABSENT], vec![ABSENT, ABSENT, 4, ABSENT, 5, 6], vec![ABSENT]] {
+            let present: Vec<u8> = rows.iter().map(|code| u8::from(*code != ABSENT)).collect();
+            let mut codes = rows.clone();
+            close_ranks(&mut codes, &present);
+            assert!(codes.iter().eq(rows.iter().filter(|code| **code != ABSENT)), "{rows:?}: {codes:?}");
+        }
+    }
 
     #[test]
     fn text_follows_what_comes_before_it_however_much_that_is() {
