@@ -137,6 +137,20 @@ proptest! {
     }
 }
 
+/// Within the window a pass knows the ids of all days around, also of those it has just built.
+#[test]
+fn a_file_that_comes_again_on_each_day_of_a_week_adds_nothing() {
+    let again = |days: std::ops::RangeInclusive<i64>| {
+        let copies =
+            days.flat_map(|days| AVRO.0.iter().map(move |(key, content)| (moved(key, days, 4, 0), content.clone())));
+        AVRO.0.iter().cloned().chain(copies).collect::<Files>()
+    };
+    load_all(vec![again(1..=7)], &AVRO.1);
+    for days in 1..=7 {
+        load_all(vec![again(days..=days)], &AVRO.1);
+    }
+}
+
 /// The bytes of each row group's ids, over all cells.
 async fn id_chunks(store: &InMemory) -> HashSet<Bytes> {
     let mut chunks = HashSet::new();

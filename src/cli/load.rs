@@ -15,6 +15,7 @@ use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use tokio::runtime::Handle;
 
 /// How long to wait for another writer on a local disk.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -108,10 +109,10 @@ fn prepare(args: &LoadArgs, config: &Config, operator: &mut Operator) -> Result<
     };
     let request = request(&args.pass, config)?;
     // A mistake in the options must not leave an empty warehouse behind.
-    loader(&args.pass, config, crate::warehouse::Store::nothing())?;
+    let loader = loader(&args.pass, config, crate::warehouse::Store::nothing())?;
     let store = args.pass.place.open(config, true)?;
-    operator.opened(store.clone(), args.pass.place.definitions(config)?);
-    let loader = loader(&args.pass, config, store)?;
+    operator.opened(store.clone(), loader.definitions().clone());
+    let loader = loader.writing_to(store);
     let stop = Arc::new(Stop::default());
     listen(stop.clone())?;
     Ok(Job { loader, request, stop, when, jitter })
@@ -122,7 +123,9 @@ pub async fn one_pass(loader: &Loader, request: &Request, stop: &Arc<Stop>, oper
     let began = operator.begins();
     let progress = Arc::new(Progress::default());
     let shown = show(progress.clone());
-    let outcome = loader.pass(request, &Utc::now, stop.clone(), progress).await;
+    // On one thread from its beginning to its end, which is also the first of those that build.
+    let pass = || Handle::current().block_on(loader.pass(request, &Utc::now, stop.clone(), progress));
+    let outcome = tokio::task::block_in_place(pass);
     shown.abort();
     let _ = shown.await;
     operator.tell(began, outcome).await

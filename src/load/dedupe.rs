@@ -98,7 +98,7 @@ impl Neighbours {
             self.filter.extend(ids.iter());
         } else {
             // Grown too small, and full of ids of days long past: made anew of those that are held.
-            self.filter = IdFilter::for_ids(self.held * 2);
+            self.filter = IdFilter::for_ids(self.held / 2 * 3);
             let sets = self.cells.values().filter_map(|n| if let Neighbour::Ids(set) = n { Some(set) } else { None });
             sets.chain([&ids]).for_each(|set| self.filter.extend(set.iter()));
         }

@@ -77,6 +77,16 @@ impl Loader {
         Loader { store, bucket, definitions, settings, schemas: Arc::new(SchemaCache::default()), patience }
     }
 
+    /// The same loader with another warehouse.
+    pub fn writing_to(self, store: Store) -> Loader {
+        Loader { store, ..self }
+    }
+
+    /// The definitions it goes by.
+    pub fn definitions(&self) -> &Arc<Definitions> {
+        &self.definitions
+    }
+
     /// What a pass would do. Writes nothing.
     pub async fn plan(&self, request: &Request, now: DateTime<Utc>) -> Result<(Snapshot, Plan)> {
         dataset::read(&self.store).await?;
@@ -223,10 +233,10 @@ impl Loader {
         drop(listing);
         tracing::info!(listed = plan.listed, known = plan.known, files = plan.file_count(), "planned");
 
-        let mut ledger = Ledger::expecting(&plan);
-        ledger.nowhere(nowhere);
         so_far.touched.extend(plan.days.keys().map(|(table, _)| table.clone()));
         let outcomes = build(&ctx, &plan, &so_far.touched).await;
+        let mut ledger = Ledger::expecting(&plan);
+        ledger.nowhere(nowhere);
         let mut error = None;
         let mut cells = Vec::new();
         for (table, outcome) in outcomes {

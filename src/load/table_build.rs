@@ -40,6 +40,7 @@ pub async fn build_table(
     days: BTreeMap<NaiveDate, DayPlan>,
 ) -> TableOutcome {
     let mut outcome = TableOutcome::default();
+    outcome.parts.reserve_exact(days.values().map(|day| day.files.len()).sum());
     tracing::info!(table = name, days = days.len(), "building");
     if let Err(error) = work(ctx, name, event_type, days, &mut outcome).await {
         tracing::error!(table = name, error = %error, "the table's work ended early");

@@ -118,7 +118,7 @@ impl IdFilter {
 
     /// A filter that takes `ids` ids.
     pub fn for_ids(ids: usize) -> IdFilter {
-        IdFilter { words: vec![0; (ids * Self::BITS / 64).next_power_of_two().max(16)], held: 0 }
+        IdFilter { words: vec![0; (ids * Self::BITS).div_ceil(64).max(16)], held: 0 }
     }
 
     /// Whether that many more ids leave it of use.
@@ -146,7 +146,8 @@ impl IdFilter {
     fn place(&self, id: u128) -> (usize, u64) {
         let mixed = mixed(id);
         let bits = 1 << (mixed >> 58) | 1 << (mixed >> 52 & 63) | 1 << (mixed >> 46 & 63);
-        (mixed as usize & (self.words.len() - 1), bits)
+        // The low half as a fraction of all words.
+        ((u64::from(mixed as u32) * self.words.len() as u64 >> 32) as usize, bits)
     }
 }
 
