@@ -714,6 +714,9 @@ fn the_image_gets_what_the_build_reads_and_nothing_else() {
     // Targets that Cargo.toml names have to be there, or cargo refuses the whole manifest.
     let manifest: toml::Table = fs::read_to_string(root().join("Cargo.toml")).unwrap().parse().unwrap();
     read.extend(manifest.contains_key("bench").then(|| "benches".to_string()));
+    // The build script embeds the other files of its folder.
+    let script = manifest["package"]["build"].as_str().unwrap();
+    read.extend(script.split_once('/').map(|(folder, _)| folder.to_string()));
     embedded(&root().join("src"), &mut read);
     assert!(read.contains("sql") && read.contains("table_defs"), "{read:?}");
     assert_eq!(sent, read.iter().map(String::as_str).collect());
