@@ -147,7 +147,7 @@ impl IdFilter {
         let mixed = mixed(id);
         let bits = 1 << (mixed >> 58) | 1 << (mixed >> 52 & 63) | 1 << (mixed >> 46 & 63);
         // The low half as a fraction of all words.
-        ((u64::from(mixed as u32) * self.words.len() as u64 >> 32) as usize, bits)
+        (((u64::from(mixed as u32) * self.words.len() as u64) >> 32) as usize, bits)
     }
 }
 
