@@ -77,10 +77,20 @@ pub async fn load(args: LoadArgs, config: &Config) -> Result<()> {
         Ok(job) => job,
         Err(error) => return operator.tell(began, Err(error)).await,
     };
-    let Some(when) = &job.when else { return one_pass(&job.loader, &job.request, &job.stop, &operator).await };
+    on_one_thread(passes(&job, &operator))
+}
+
+/// Does work on the thread that asks for it, to its end. A pass is the first of those that build, and the allocator keeps
+/// memory for each thread: one pass after the other in turn on all threads, it would keep that of all their cells.
+pub fn on_one_thread<T>(work: impl Future<Output = T>) -> T {
+    tokio::task::block_in_place(|| Handle::current().block_on(work))
+}
+
+async fn passes(job: &Job, operator: &Operator) -> Result<()> {
+    let Some(when) = &job.when else { return one_pass(&job.loader, &job.request, &job.stop, operator).await };
     loop {
         let began = Utc::now();
-        if let Err(error) = one_pass(&job.loader, &job.request, &job.stop, &operator).await {
+        if let Err(error) = one_pass(&job.loader, &job.request, &job.stop, operator).await {
             match error.kind() {
                 Kind::Interrupted | Kind::Terminated | Kind::Usage => return Err(error),
                 // The scheduler's work is to try again; the error is said and kept for `status`.
@@ -123,9 +133,7 @@ pub async fn one_pass(loader: &Loader, request: &Request, stop: &Arc<Stop>, oper
     let began = operator.begins();
     let progress = Arc::new(Progress::default());
     let shown = show(progress.clone());
-    // On one thread from its beginning to its end, which is also the first of those that build.
-    let pass = || Handle::current().block_on(loader.pass(request, &Utc::now, stop.clone(), progress));
-    let outcome = tokio::task::block_in_place(pass);
+    let outcome = loader.pass(request, &Utc::now, stop.clone(), progress).await;
     shown.abort();
     let _ = shown.await;
     operator.tell(began, outcome).await

@@ -1,7 +1,7 @@
 //! `eddyline quickstart`: from nothing to an answer. Generates an export, loads it, asks a question, says what is next.
 
 use super::generate::{FIRST_DAY, said, with_bar};
-use super::load::{loader_on, one_pass};
+use super::load::{loader_on, on_one_thread, one_pass};
 use super::print;
 use super::telling::Operator;
 use crate::config::{self, Config};
@@ -62,7 +62,7 @@ pub async fn run(args: Args, _: &Config) -> Result<()> {
     let loader = loader_on(store.clone(), bucket, definitions.clone(), Settings::default());
     let mut operator = Operator::default();
     operator.opened(store.clone(), definitions.clone());
-    one_pass(&loader, &Request::default(), &Arc::new(Stop::default()), &operator).await?;
+    on_one_thread(one_pass(&loader, &Request::default(), &Arc::new(Stop::default()), &operator))?;
 
     print(&format!("\n3. what became of the emails each campaign sent\n\n{QUESTION};\n\n"))?;
     let session = Session::open(store, definitions, query::Options::default()).await?;
