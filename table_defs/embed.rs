@@ -1,5 +1,5 @@
-//! The build script: puts the files of this folder into one JSON document, which the program reads at its start. TOML
-//! is for people: reading it takes ten times as long, each time the program is started.
+//! The build script: puts the files of this folder into one JSON document, which the program reads at its start. TOML is for
+//! people; read each time the program is started, it took a seventh of the instructions of a small load.
 
 use serde_json::{Map, Value};
 use std::error::Error;

@@ -80,7 +80,7 @@ impl Settings {
         self.share().clamp(1 << 20, 64 << 20)
     }
 
-    /// Bytes of an unpacked file that are decoded at once, and of a large file that are read at once.
+    /// Bytes of an unpacked file that are decoded into one record batch, and the most of a large file that is read at once.
     pub fn piece_bytes(&self) -> usize {
         // Decoded and conformed, a piece takes some four times its bytes, beside the chunk it is gathered into. Each
         // has dictionaries of its own, so that smaller ones are more work when they are put together.

@@ -4,6 +4,8 @@
 //! and what is alike in the others is compared by the caller anyway. Where all are eight hexadecimal digits each, as nearly
 //! all ids are, these are the bits.
 
+use super::uuid::eight_digits;
+
 /// Bits of a digit: its counts fit the processor's nearest cache.
 const DIGIT: u32 = 11;
 /// Bits that count.
@@ -23,12 +25,15 @@ pub struct Key {
 /// The keys of `numbers`, in order; those that are alike in their first bits in the order they came. At most 2³² numbers.
 pub fn by_digits(numbers: &[u64]) -> Vec<Key> {
     let places = || numbers.iter().zip(0..=u32::MAX);
-    let (mut keys, count): (Vec<Key>, u32) = if numbers.iter().fold(true, |all, number| all & is_hexadecimal(*number)) {
-        (places().map(|(number, place)| Key { head: of_digits(*number), place }).collect(), BITS)
-    } else {
+    let mut keys: Vec<Key> = Vec::with_capacity(numbers.len());
+    keys.extend(places().map_while(|(number, place)| Some(Key { head: eight_digits(*number)?, place })));
+    let mut count = BITS;
+    if keys.len() < numbers.len() {
         let bits = Bits::that_differ(numbers);
-        (places().map(|(number, place)| Key { head: bits.of(*number), place }).collect(), bits.count)
-    };
+        count = bits.count;
+        keys.clear();
+        keys.extend(places().map(|(number, place)| Key { head: bits.of(*number), place }));
+    }
     if keys.len() < FEW {
         keys.sort_by_key(|key| key.head);
         return keys;
@@ -60,28 +65,6 @@ pub fn by_digits(numbers: &[u64]) -> Vec<Key> {
         shift += DIGIT;
     }
     keys
-}
-
-/// One in each byte.
-const EACH: u64 = 0x0101_0101_0101_0101;
-
-/// Whether a number is the text of eight hexadecimal digits, the letters in lower case.
-fn is_hexadecimal(text: u64) -> bool {
-    // No carry leaves a byte: those from 0x80 on are set aside.
-    let low = text & (0x7f * EACH);
-    let at_least = |least: u64| low + (0x80 - least) * EACH;
-    let digits = at_least(0x30) & !at_least(0x3a);
-    let letters = at_least(0x61) & !at_least(0x67);
-    (digits | letters) & !text & (0x80 * EACH) == 0x80 * EACH
-}
-
-/// The value of such a text.
-fn of_digits(text: u64) -> u32 {
-    // Letters have the bit 0x40 and count from 1, digits do not and count from 0.
-    let values = (text & (0x0f * EACH)) + (text >> 6 & EACH) * 9;
-    let pairs = (values | values >> 4) & 0x00ff_00ff_00ff_00ff;
-    let fours = (pairs | pairs >> 8) & 0x0000_ffff_0000_ffff;
-    (fours | fours >> 16) as u32
 }
 
 /// Which bits of the numbers count, as runs of neighbouring ones.
@@ -151,21 +134,6 @@ mod tests {
                 rows.sort_unstable();
                 assert!(rows.iter().copied().eq(0..count as u32));
             }
-        }
-    }
-
-    #[test]
-    fn texts_of_hexadecimal_digits_are_known_and_read() {
-        for at in 0..8 {
-            for byte in 0..=255u8 {
-                let mut text = *b"09afc17e";
-                text[at] = byte;
-                let number = u64::from_be_bytes(text);
-                assert_eq!(is_hexadecimal(number), matches!(byte, b'0'..=b'9' | b'a'..=b'f'), "{byte} at {at}");
-            }
-        }
-        for number in (0..2_000u32).map(|n| n.wrapping_mul(0x9e37_79b9)).chain([0, u32::MAX]) {
-            assert_eq!(of_digits(u64::from_be_bytes(*format!("{number:08x}").as_bytes().as_array().unwrap())), number);
         }
     }
 

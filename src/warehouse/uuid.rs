@@ -32,8 +32,8 @@ pub fn parsed(text: &[u8]) -> Option<u128> {
     Some(value)
 }
 
-/// Eight hexadecimal digits in lower case, all at once.
-fn eight_digits(text: u64) -> Option<u32> {
+/// The number that eight hexadecimal digits in lower case are, all read at once. `text`: the first in the highest byte.
+pub(super) fn eight_digits(text: u64) -> Option<u32> {
     // Letters have the bit 0x40 and count from 1, digits do not and count from 0.
     let values = (text & (0x0f * EACH)) + (text >> 6 & EACH) * 9;
     // No value above 15, and written out again they must be what was read.
@@ -124,6 +124,22 @@ mod tests {
             assert_eq!(parsed(&text), Some(uuid));
         }
         assert_eq!(spelled(0x0f8b_1c9e_1234_4abc_8def_0123_4567_89ab), *ONE.as_bytes().as_array().unwrap());
+    }
+
+    #[test]
+    fn texts_of_hexadecimal_digits_are_known_and_read() {
+        for at in 0..8 {
+            for byte in 0..=255u8 {
+                let mut text = *b"09afc17e";
+                text[at] = byte;
+                let number = u64::from_be_bytes(text);
+                assert_eq!(eight_digits(number).is_some(), matches!(byte, b'0'..=b'9' | b'a'..=b'f'), "{byte} at {at}");
+            }
+        }
+        for number in (0..2_000u32).map(|n| n.wrapping_mul(0x9e37_79b9)).chain([0, u32::MAX]) {
+            let text = u64::from_be_bytes(*format!("{number:08x}").as_bytes().as_array().unwrap());
+            assert_eq!(eight_digits(text), Some(number));
+        }
     }
 
     #[test]
